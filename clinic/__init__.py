@@ -1,0 +1,57 @@
+"""Chairside: the teaching dental clinic's whole day in one tool."""
+
+from flask import Flask, g, request
+from flask.typing import ResponseReturnValue
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from clinic import access, cli, database, errors, formatting, once, rendering, security, sessions
+from clinic.config import Config
+from clinic.extensions import compress, db, login_manager, migrate
+
+
+class Chairside(Flask):
+    """A Flask whose every view runs as one transaction that is safe to repeat (see clinic/once.py)."""
+
+    jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        if request.routing_exception is not None or request.endpoint == "static":
+            return super().dispatch_request()
+        declared = access.access_of(request.endpoint or "")
+        needs_key = declared is not None and declared.needs_key
+        return once.run(
+            super().dispatch_request, owner=access.owner() if "csrf_owner" in g else None, needs_key=needs_key
+        )
+
+
+def create_app(config: Config) -> Flask:
+    """The application for one configuration: extensions, access, security, errors, blueprints, filters, commands."""
+    app = Chairside(__name__)
+    app.config.update(config.flask())
+    if config.proxy_hops:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.proxy_hops, x_proto=config.proxy_hops, x_host=config.proxy_hops
+        )
+    db.init_app(app)
+    with app.app_context():
+        database.prepare(db.engine)
+    migrate.init_app(app, db)
+    login_manager.init_app(app)
+    login_manager.request_loader(lambda _request: sessions.current_user_or_none())
+    compress.init_app(app)
+    access.init_app(app)
+    security.init_app(app)
+    errors.init_app(app)
+    _register_blueprints(app)
+    formatting.init_app(app)
+    rendering.init_app(app)
+    cli.init_app(app)
+    return app
+
+
+def _register_blueprints(app: Flask) -> None:
+    from clinic.blueprints import ALL
+
+    for blueprint in ALL:
+        app.register_blueprint(blueprint)

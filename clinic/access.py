@@ -1,0 +1,212 @@
+"""Who may do what: roles, permissions, and the one place where they are enforced.
+
+A permission says what kind of act; the scoped query says on whom. `@requires` only marks a view; `enforce` runs before every
+request and refuses every endpoint that declared nothing, so forgetting fails closed and decorator order cannot open a hole.
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from clinic import audit, security, sessions
+from clinic.errors import NotAllowed
+from clinic.extensions import db
+from clinic.htmx import is_htmx
+from clinic.models import AuthSession, Role, User
+from clinic.once import UNSAFE
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(enum.Enum):
+    """Each member's value is what it allows, in words; `docs/permissions.md` is generated from it."""
+
+    USE_ACCOUNT = "see and change one's own account: password, PIN, second factor, sessions, drafts"
+    FIND_PATIENTS = "search and list the patients one may see, and open their overview"
+    REGISTER_PATIENT = "register a new patient"
+    EDIT_PATIENT = "change a patient's demographics"
+    ARCHIVE_PATIENT = "archive and restore a patient"
+    EDIT_ALERTS = "record and end a patient's alerts"
+    SCHEDULE_VISIT = "schedule a visit"
+    VIEW_SCHEDULE = "see the day's visits of a department"
+    CHECK_IN = "check a patient in, and add a walk-in"
+    VIEW_BOARD = "see the whole board of a department"
+    VIEW_OWN_QUEUE = "see one's own patients in the queue"
+    CALL_PATIENT = "call a waiting patient to a chair"
+    MOVE_QUEUE = "move a patient to the next stage of care"
+    ORDER_QUEUE = "set priority and place in line, with a reason"
+    TRANSFER_QUEUE = "transfer a patient to another department's queue"
+    CHECK_OUT = "finish a visit at checkout"
+    CLOSE_DAY = "close the day: give each open patient an outcome"
+    CALL_SUPERVISOR = "call a supervisor to the chair"
+    ANSWER_CALLS = "answer, pass on and end students' calls"
+    VIEW_WAITS = "see how long patients wait"
+    MANAGE_CHAIRS = "take chairs out of service and back"
+    MANAGE_DISPLAYS = "pair and revoke public displays"
+    MANAGE_USERS = "create people, reset, change roles, deactivate"
+    MANAGE_SETTINGS = "change the clinic's settings"
+
+
+P = Permission
+_PATIENT_CARE = frozenset({P.USE_ACCOUNT, P.FIND_PATIENTS, P.EDIT_ALERTS, P.CALL_PATIENT, P.MOVE_QUEUE})
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.RECEPTIONIST: _PATIENT_CARE
+    | {
+        P.REGISTER_PATIENT,
+        P.EDIT_PATIENT,
+        P.ARCHIVE_PATIENT,
+        P.SCHEDULE_VISIT,
+        P.VIEW_SCHEDULE,
+        P.CHECK_IN,
+        P.VIEW_BOARD,
+        P.ORDER_QUEUE,
+        P.TRANSFER_QUEUE,
+        P.CHECK_OUT,
+        P.CLOSE_DAY,
+        P.VIEW_WAITS,
+    },
+    Role.STUDENT: _PATIENT_CARE | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR},
+    Role.SUPERVISOR: _PATIENT_CARE
+    | {
+        P.VIEW_OWN_QUEUE,
+        P.VIEW_BOARD,
+        P.VIEW_SCHEDULE,
+        P.ORDER_QUEUE,
+        P.TRANSFER_QUEUE,
+        P.ANSWER_CALLS,
+        P.VIEW_WAITS,
+    },
+    Role.NURSE: _PATIENT_CARE
+    | {
+        P.VIEW_BOARD,
+        P.VIEW_SCHEDULE,
+        P.CHECK_IN,
+        P.ORDER_QUEUE,
+        P.TRANSFER_QUEUE,
+        P.CHECK_OUT,
+        P.CLOSE_DAY,
+        P.MANAGE_CHAIRS,
+        P.VIEW_WAITS,
+    },
+    Role.ADMIN: frozenset(
+        {P.USE_ACCOUNT, P.MANAGE_USERS, P.MANAGE_SETTINGS, P.MANAGE_DISPLAYS, P.MANAGE_CHAIRS, P.VIEW_WAITS}
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a view declared. `permission` None means public.
+
+    `background`: polling and streams, which do not count as a person's activity. `while_locked`: reachable from the lock page.
+    `needs_key`: an unsafe request must carry a `once` key (switched off where the act is harmless to repeat by itself).
+    `guard`: public, but guarded by a check of its own (a display's token), named here for the generated matrix.
+    """
+
+    permission: Permission | None
+    background: bool = False
+    while_locked: bool = False
+    needs_key: bool = True
+    guard: str = ""
+
+
+def requires(permission: Permission, **options: Any) -> Callable[[View], View]:
+    """Declare what a view needs."""
+
+    def mark(view: View) -> View:
+        view.access = Access(permission, **options)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def public(*, guard: str = "", background: bool = True, needs_key: bool = False) -> Callable[[View], View]:
+    """Declare that a view needs no sign-in."""
+
+    def mark(view: View) -> View:
+        view.access = Access(None, background=background, while_locked=True, needs_key=needs_key, guard=guard)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def may(user: User, permission: Permission) -> bool:
+    return permission in ROLE_PERMISSIONS[user.role]
+
+
+def access_of(endpoint: str) -> Access | None:
+    return getattr(current_app.view_functions[endpoint], "access", None)
+
+
+def owner() -> str:
+    """Whose forms these are: the session's, or before sign-in the browser's."""
+    session = g.get("auth_session")
+    return f"session:{session.id}" if session else f"visitor:{g.csrf_owner[:60]}"
+
+
+def init_app(app: Flask) -> None:
+    setattr(app.view_functions["static"], "access", Access(None, background=True, while_locked=True))  # noqa: B010
+    app.before_request(enforce)
+
+
+def enforce() -> ResponseReturnValue | None:
+    """Refuse what is not declared, not signed in, locked, not permitted, or not from our own page. In that order."""
+    audit.origin.set(audit.Origin(request.remote_addr or "", (request.user_agent.string or "")[:255]))
+    g.csrf_owner = request.cookies.get(security.cookie_name("device"), "")
+    if request.endpoint is None:
+        return None  # Flask answers 404 or 405
+    if request.endpoint == "static":
+        return None
+    access = access_of(request.endpoint)
+    if access is None:
+        raise NotAllowed("This page has not declared who may use it. Tell an administrator.")
+    session = sessions.current()
+    if session:
+        g.csrf_owner = session.token_hash
+    if access.permission is not None:
+        refusal = _refusal(access, session)
+        if refusal is not None:
+            return refusal
+    if request.method in UNSAFE:
+        security.check_form_origin()
+    if session and not access.background and access.permission is not None:
+        sessions.touch(session)
+    return None
+
+
+def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue | None:
+    if session is None:
+        return _send_to(url_for("auth.sign_in", next=_wanted()), 401)
+    if not access.while_locked and sessions.is_locked(session):
+        return _send_to(url_for("auth.locked", next=_wanted()), 401)
+    assert access.permission is not None
+    if not may(session.user, access.permission):
+        audit.record("access.denied", f"Refused {request.endpoint}", actor=session.user)
+        db.session.commit()
+        raise NotAllowed("This is not part of your role. Ask an administrator if you need it for your work.")
+    if session.user.must_change_password and request.endpoint not in CHANGE_PASSWORD_ENDPOINTS:
+        return _send_to(url_for("account.password"), 401)
+    return None
+
+
+CHANGE_PASSWORD_ENDPOINTS = frozenset({"account.password", "account.change_password", "auth.sign_out"})
+
+
+def _send_to(url: str, status: int) -> ResponseReturnValue:
+    """A page for a person, an instruction for htmx (which must not swap a sign-in form into a table row)."""
+    if is_htmx():
+        return "", status, {"HX-Redirect": url}
+    return redirect(url, 303)
+
+
+def _wanted() -> str | None:
+    """Where to come back to after signing in: only a page one can GET."""
+    if request.method == "GET" and not is_htmx():
+        return request.full_path.rstrip("?")
+    current_url = request.headers.get("HX-Current-URL", "")
+    return "/" + current_url.split("/", 3)[3] if current_url.count("/") >= 3 else None

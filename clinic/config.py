@@ -1,0 +1,198 @@
+"""The application's configuration: one frozen dataclass, read once from the environment, refusing what cannot be right."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+EXAMPLES = re.compile(r"change[-_ ]?me|example|secret|password|xxx|^\s*$|^(.)\1*$", re.IGNORECASE)
+
+
+class ConfigError(Exception):
+    """A sentence for the person who starts the application."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """`mode` is `production`, `embedded` (one machine, everything started by `make run`) or `test`."""
+
+    mode: str
+    database_url: str
+    secret_key: str = field(repr=False)
+    audit_key: str = field(repr=False)
+    s3_endpoint: str = ""
+    s3_bucket: str = ""
+    s3_access_key: str = field(default="", repr=False)
+    s3_secret_key: str = field(default="", repr=False)
+    database_ca: str = ""  # certificate authority of the database server; its chain and host name are verified
+    database_tls: bool = True
+    pool_size: int = 8
+    trusted_hosts: tuple[str, ...] = ()
+    proxy_hops: int = 0
+    secure_cookies: bool = True
+    smtp_url: str = field(default="", repr=False)  # smtp://user:password@host:587 or smtps://...
+    mail_from: str = ""
+    printer_socket: str = ""
+    data_dir: Path = Path("var")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Config":
+        """Read and check the environment. Raises ConfigError with every fault found, one line each."""
+        faults: list[str] = []
+        mode = env.get("CHAIRSIDE_MODE", "production")
+        if mode not in ("production", "embedded", "test"):
+            faults.append(f"CHAIRSIDE_MODE is {mode!r}; it must be production, embedded or test.")
+
+        def needed(name: str) -> str:
+            value = env.get(name, "").strip()
+            if not value:
+                faults.append(
+                    f"{name} is missing. Set it in the environment; docs/operations.md says how to choose it."
+                )
+            return value
+
+        def secret(name: str, least: int) -> str:
+            value = needed(name)
+            if value and (len(value) < least or (mode == "production" and EXAMPLES.search(value))):
+                faults.append(f"{name} is too short or an example value. Use at least {least} random characters.")
+            return value
+
+        def number(name: str, default: int, low: int, high: int) -> int:
+            text = env.get(name, str(default)).strip()
+            if not text.isdigit() or not low <= int(text) <= high:
+                faults.append(f"{name} is {text!r}; it must be a whole number from {low} to {high}.")
+                return default
+            return int(text)
+
+        def switch(name: str, default: bool) -> bool:
+            text = env.get(name, "on" if default else "off").strip().lower()
+            if text not in ("on", "off"):
+                faults.append(f"{name} is {text!r}; it must be on or off.")
+            return text == "on"
+
+        config = cls(
+            mode=mode,
+            database_url=needed("DATABASE_URL"),
+            secret_key=secret("SECRET_KEY", 32),
+            audit_key=secret("AUDIT_KEY", 32),
+            s3_endpoint=needed("S3_ENDPOINT"),
+            s3_bucket=needed("S3_BUCKET"),
+            s3_access_key=needed("S3_ACCESS_KEY"),
+            s3_secret_key=secret("S3_SECRET_KEY", 8),
+            database_ca=env.get("DATABASE_CA", "").strip(),
+            database_tls=switch("DATABASE_TLS", True),
+            pool_size=number("DATABASE_POOL", 8, 1, 100),
+            trusted_hosts=tuple(host.strip() for host in env.get("TRUSTED_HOSTS", "").split(",") if host.strip()),
+            proxy_hops=number("PROXY_HOPS", 0, 0, 5),
+            secure_cookies=switch("SECURE_COOKIES", mode == "production"),
+            smtp_url=env.get("SMTP_URL", "").strip(),
+            mail_from=env.get("MAIL_FROM", "").strip(),
+            printer_socket=env.get("PRINTER_SOCKET", "").strip(),
+            data_dir=Path(env.get("DATA_DIR", "var")),
+        )
+        faults += config._faults()
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return config
+
+    def _faults(self) -> list[str]:
+        """What is wrong with values that are there."""
+        faults = []
+        production = self.mode == "production"
+        if self.database_url:
+            try:
+                url = make_url(self.database_url)
+            except ArgumentError:
+                return ["DATABASE_URL is not a database address like mysql://user:password@host:3306/chairside."]
+            backend = url.get_backend_name()
+            if backend not in ("mysql", "mariadb", "sqlite", "postgresql"):
+                faults.append(f"DATABASE_URL names {backend!r}; MySQL, MariaDB, PostgreSQL and SQLite are known.")
+            elif backend == "sqlite" and production:
+                faults.append(
+                    "DATABASE_URL names SQLite, which serves demonstrations only; production needs MySQL or MariaDB."
+                )
+            elif backend != "sqlite" and production and self.database_tls and not self.database_ca:
+                faults.append(
+                    "DATABASE_CA is missing: name the file with the database's certificate authority, "
+                    "or set DATABASE_TLS=off when the database is reached over a private network of its own."
+                )
+            if production and url.password and EXAMPLES.search(url.password):
+                faults.append("DATABASE_URL holds an example password. Choose a random one.")
+        if self.database_ca and not Path(self.database_ca).is_file():
+            faults.append("DATABASE_CA names a file that is not there.")
+        if self.s3_endpoint:
+            parts = urlsplit(self.s3_endpoint)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                faults.append("S3_ENDPOINT is not an address like https://account.r2.cloudflarestorage.com.")
+        if self.smtp_url and (
+            urlsplit(self.smtp_url).scheme not in ("smtp", "smtps") or not urlsplit(self.smtp_url).hostname
+        ):
+            faults.append("SMTP_URL is not an address like smtp://user:password@mail.host:587.")
+        if self.smtp_url and "@" not in self.mail_from:
+            faults.append("MAIL_FROM is missing: the sender's address for password mails.")
+        if production and not self.trusted_hosts:
+            faults.append("TRUSTED_HOSTS is missing: the host names under which people reach the clinic, with commas.")
+        return faults
+
+    def flask(self) -> dict[str, object]:
+        """The same as Flask and its extensions want it."""
+        return {
+            "SECRET_KEY": self.secret_key,
+            "SQLALCHEMY_DATABASE_URI": self.sqlalchemy_url(),
+            "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
+            "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
+            "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+            "MAX_FORM_PARTS": 500,
+            "TRUSTED_HOSTS": list(self.trusted_hosts) or None,
+            "COMPRESS_MIMETYPES": [
+                "text/html",
+                "text/css",
+                "text/javascript",
+                "application/json",
+                "image/svg+xml",
+            ],
+            "COMPRESS_ALGORITHM": ["br", "gzip"],
+            "COMPRESS_STREAMS": False,
+            "CHAIRSIDE": self,
+        }
+
+    def sqlalchemy_url(self) -> str:
+        url = make_url(self.database_url)
+        if url.get_backend_name() in ("mysql", "mariadb"):
+            url = url.set(drivername=f"{url.get_backend_name()}+pymysql").update_query_dict({"charset": "utf8mb4"})
+        elif url.get_backend_name() == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        return url.render_as_string(hide_password=False)
+
+    def engine_options(self) -> dict[str, object]:
+        """Pool and connection options of the engine; each number with its reason."""
+        backend = make_url(self.database_url).get_backend_name()
+        if backend == "sqlite":
+            return {"connect_args": {"timeout": 15, "check_same_thread": False}}
+        options: dict[str, object] = {
+            "pool_size": self.pool_size,
+            "max_overflow": self.pool_size,
+            "pool_timeout": 5,  # a person waits no longer than this for a connection; then 503
+            "pool_recycle": 280,  # proxies cut idle connections at 300 s
+            "pool_pre_ping": True,  # a restarted database costs no failed page
+            "pool_use_lifo": True,
+            "isolation_level": "READ COMMITTED",  # what was locked is read as it is now, not as at the first read
+        }
+        if backend in ("mysql", "mariadb"):
+            arguments: dict[str, object] = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
+            if self.database_ca:
+                # PyMySQL checks chain and host name only when all three are given (facts.md, MySQL 11).
+                arguments |= {
+                    "ssl_ca": self.database_ca,
+                    "ssl_verify_cert": True,
+                    "ssl_verify_identity": True,
+                }
+            options["connect_args"] = arguments
+        elif self.database_ca:
+            options["connect_args"] = {"sslmode": "verify-full", "sslrootcert": self.database_ca}
+        return options

@@ -1,0 +1,30 @@
+"""What each database engine needs to behave: SQLite's foreign keys, write-ahead log and honest transactions; limits on waiting."""
+
+from sqlalchemy import Engine, event
+
+
+def prepare(engine: Engine) -> None:
+    """Attach the settings every new connection gets."""
+    name = engine.dialect.name
+    if name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    elif name in ("mysql", "mariadb"):
+        event.listen(engine, "connect", _mysql_connect)
+
+
+def _sqlite_connect(connection, _record) -> None:
+    connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection) -> None:
+    # IMMEDIATE takes the one write lock at once: a transaction that reads and then writes cannot fail half-way.
+    deferred = connection.get_execution_options().get("only_reads")
+    connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+
+
+def _mysql_connect(connection, _record) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 5, time_zone = '+00:00'")

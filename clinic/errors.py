@@ -1,0 +1,121 @@
+"""Refusals and faults: what they are, and the pages that say what to do."""
+
+import logging
+from typing import Any
+
+from flask import Flask, render_template, request
+from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from clinic.extensions import db
+
+log = logging.getLogger(__name__)
+
+
+class DomainError(Exception):
+    """A rule refuses. The sentence names the rule and who can lift it, in words of the clinic."""
+
+    status = 422
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Conflict(DomainError):
+    """Somebody else was faster: says who, what and when. `theirs` and `mine` hold both texts where there are any."""
+
+    status = 409
+
+    def __init__(
+        self, sentence: str, *, theirs: dict[str, Any] | None = None, mine: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.theirs = theirs or {}
+        self.mine = mine or {}
+
+
+class NotAllowed(DomainError):
+    """The person's role does not include this act."""
+
+    status = 403
+
+
+class Unavailable(DomainError):
+    """A part of the system is away for a moment; the rest works."""
+
+    status = 503
+
+
+SENTENCES = {
+    400: ("That could not be read", "Go back and try again. If it happens again, reload the page first."),
+    401: ("Please sign in", "Your session has ended. Sign in to go on; what you typed is kept."),
+    403: ("Not part of your role", "Ask an administrator if you need this for your work."),
+    404: (
+        "Not found",
+        "There is no such page, or it is not one of yours. Check the address or search for the patient.",
+    ),
+    405: ("Not possible here", "Go back and use the page's own buttons."),
+    409: ("Somebody was faster", "Reload to see how it stands now."),
+    413: ("Too large", "Send less at once."),
+    422: ("Not accepted", "Read the sentence above the form and correct it."),
+    429: ("Too many tries", "Wait a little and try again."),
+    500: (
+        "Something broke",
+        "It is not your fault, and it has been written down. Nothing was saved. Try again.",
+    ),
+    503: ("Busy for a moment", "Nothing was saved. Try again in a few seconds."),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(StaleDataError, _stale)
+    app.register_error_handler(TimeoutError, _database_away)
+    app.register_error_handler(DBAPIError, _database_away)
+    app.register_error_handler(Exception, _broken)
+
+
+def page(status: int, sentence: str | None = None) -> tuple[str, int, dict[str, str]]:
+    """The answer for an error: a whole page, or for htmx the sentence as a toast."""
+    title, advice = SENTENCES.get(status, SENTENCES[500])
+    headers = {"Retry-After": "3"} if status in (429, 503) else {}
+    template = "components/_refusal.html" if "HX-Request" in request.headers else "error.html"
+    if template.endswith("_refusal.html"):
+        headers |= {"HX-Retarget": "#refusal", "HX-Reswap": "innerHTML"}
+    return (
+        render_template(template, status=status, title=title, sentence=sentence or advice, advice=advice),
+        status,
+        headers,
+    )
+
+
+def _domain_error(error: DomainError) -> Any:
+    db.session.rollback()
+    return page(error.status, error.sentence)
+
+
+def _http_error(error: HTTPException) -> Any:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()
+    db.session.rollback()
+    return page(error.code)
+
+
+def _stale(error: StaleDataError) -> Any:
+    db.session.rollback()
+    return page(409, "Someone changed this at the same moment. Nothing was saved; reload to see how it stands now.")
+
+
+def _database_away(error: Exception) -> Any:
+    db.session.rollback()
+    log.error("database: %s", type(getattr(error, "orig", error)).__name__)
+    return page(503)
+
+
+def _broken(error: Exception) -> Any:
+    db.session.rollback()
+    log.exception("unhandled error on %s", request.endpoint)
+    return page(500)

@@ -1,0 +1,58 @@
+"""Every Jinja filter: dates, ages and waits as the clinic says them."""
+
+from datetime import date, datetime
+
+from flask import Flask
+
+from clinic import clock
+
+
+def day(value: date | datetime) -> str:
+    """Tue 3 Mar 2026."""
+    on = clock.local(value) if isinstance(value, datetime) else value
+    return f"{on:%a} {on.day} {on:%b %Y}"
+
+
+def when(value: datetime) -> str:
+    """Tue 3 Mar 2026, 14:05."""
+    return f"{day(value)}, {clock.local(value):%H:%M}"
+
+
+def clock_time(value: datetime) -> str:
+    """14:05."""
+    return f"{clock.local(value):%H:%M}"
+
+
+def age(born: date) -> str:
+    """`34 y`; under six `3 y 2 m`; under one `5 m`."""
+    on = clock.today()
+    months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
+    years, rest = divmod(max(months, 0), 12)
+    if years >= 6:
+        return f"{years} y"
+    return f"{years} y {rest} m" if years else f"{rest} m"
+
+
+def wait(seconds: float) -> str:
+    """`12 min`, `1 h 20 min`."""
+    minutes = int(max(seconds, 0) // 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def since(start: datetime) -> str:
+    """The wait from an instant until now."""
+    return wait((clock.now() - start).total_seconds())
+
+
+def iso(value: datetime) -> str:
+    return value.isoformat()
+
+
+def words(value: str) -> str:
+    """An enum's value as words: `awaiting_supervisor` -> `awaiting supervisor`; `1-critical` -> `critical`."""
+    return str(value).split("-")[-1].replace("_", " ")
+
+
+def init_app(app: Flask) -> None:
+    for shown in (day, when, clock_time, age, wait, since, iso, words):
+        app.add_template_filter(shown)

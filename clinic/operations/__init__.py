@@ -1,0 +1,1 @@
+"""Writes: verbs with keyword arguments and an `actor`. Lock, check, change, audit, nudge, flush; never commit."""

@@ -1,0 +1,102 @@
+"""Real servers for the tests, started on free ports and stopped with the run."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pymysql
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class MariaDB:
+    """A private MariaDB server in a folder, reached by its socket and a port on loopback; root needs no password."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = ["--user=mysql"] if os.geteuid() == 0 else []
+        if os.geteuid() == 0:
+            shutil.chown(folder, "mysql", "mysql")
+            for parent in folder.parents:
+                if parent == Path("/tmp"):
+                    break
+                parent.chmod(parent.stat().st_mode | 0o011)
+        self._owner = owner
+        if not (folder / "data").exists():
+            subprocess.run(
+                [
+                    "mariadb-install-db",
+                    "--no-defaults",
+                    f"--datadir={folder}/data",
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    *owner,
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def start(self) -> "MariaDB":
+        (self.folder / "log").write_text("")
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [
+                "mariadbd",
+                "--no-defaults",
+                f"--datadir={self.folder}/data",
+                f"--socket={self.folder}/s",
+                f"--pid-file={self.folder}/pid",
+                f"--port={self.port}",
+                "--bind-address=127.0.0.1",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-buffer-pool-size=256M",
+                "--max-connections=300",
+                "--character-set-server=utf8mb4",
+                "--collation-server=utf8mb4_bin",
+                "--skip-log-bin",
+                *self._owner,
+                *self.options,
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        log.close()
+        deadline = time.monotonic() + 30
+        while "ready for connections" not in (self.folder / "log").read_text():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text()[-2000:])
+            time.sleep(0.05)
+        return self
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self.process:
+            (self.process.kill if kill else self.process.terminate)()
+            self.process.wait(30)
+
+    def sql(self, *statements: str) -> None:
+        with (
+            pymysql.connect(unix_socket=f"{self.folder}/s", user="root", autocommit=True) as connection,
+            connection.cursor() as cursor,
+        ):
+            for statement in statements:
+                cursor.execute(statement)
+
+    def database(self, name: str) -> str:
+        """Make an empty database; answers its URL."""
+        self.sql(
+            f"DROP DATABASE IF EXISTS {name}",
+            f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        )
+        return f"mariadb+pymysql://root@127.0.0.1:{self.port}/{name}?charset=utf8mb4"
