@@ -3,7 +3,7 @@
 import enum
 from datetime import datetime
 
-from sqlalchemy import Boolean, CheckConstraint, Index, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import Boolean, CheckConstraint, Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.models.base import TABLE_OPTIONS, Base, identity, link, one_of, references
@@ -32,7 +32,7 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
     pin_hash: Mapped[str | None] = mapped_column(String(255))
-    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary(255))  # encrypted; see operations/second_factor.py
+    totp_secret: Mapped[str | None] = mapped_column(String(255))  # encrypted; see operations/second_factor.py
     totp_confirmed_at: Mapped[datetime | None]
     totp_last_step: Mapped[int | None]  # the last 30 s step used, so that no code works twice
     theme: Mapped[str] = mapped_column(String(8), default="auto")  # auto, light, dark

@@ -161,7 +161,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("must_change_password", sa.Boolean(), nullable=False),
         sa.Column("pin_hash", sa.String(length=255), nullable=True),
-        sa.Column("totp_secret", sa.LargeBinary(length=255), nullable=True),
+        sa.Column("totp_secret", sa.String(length=255), nullable=True),
         sa.Column("totp_confirmed_at", UtcDateTime(), nullable=True),
         sa.Column("totp_last_step", sa.Integer(), nullable=True),
         sa.Column("theme", sa.String(length=8), nullable=False),
