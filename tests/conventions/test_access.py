@@ -30,7 +30,6 @@ def test_ids_in_addresses_are_typed(app):
     assert not wrong, f"{wrong}: write <int:..._id>, so that an id is a number before it reaches a query."
 
 
-
 def test_no_role_holds_what_the_domain_denies_it():
     """domain.md, people: what a role may never do."""
     may = access.ROLE_PERMISSIONS

@@ -50,7 +50,6 @@ def test_only_the_web_layer_commits(layer, path):
     )
 
 
-
 @pytest.mark.parametrize("path", sorted(CLINIC.rglob("*.py")), ids=lambda path: str(path.relative_to(CLINIC)))
 def test_only_the_clock_asks_for_the_time(path):
     if path.name == "clock.py" or "printing" in path.parts:
