@@ -46,6 +46,8 @@ class Change(Base):
     topic: Mapped[str] = mapped_column(String(60))  # queue:3, the queue of department 3
     at: Mapped[datetime] = mapped_column(index=True)
 
+    __table_args__ = (Index("ix_change_topic", "topic", "seq"), TABLE_OPTIONS)
+
 
 class Counter(Base):
     """A number series without gaps: patient codes of a year, tickets of a department's day, the live sequence."""

@@ -22,6 +22,7 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
     )
     op.create_index(op.f("ix_change_at"), "change", ["at"], unique=False)
+    op.create_index("ix_change_topic", "change", ["topic", "seq"], unique=False)
     op.create_table(
         "counter",
         sa.Column("name", sa.String(length=60), nullable=False),
