@@ -1,11 +1,11 @@
 """Chairside: the teaching dental clinic's whole day in one tool."""
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic import access, cli, database, errors, formatting, once, rendering, security, sessions
+from clinic import access, assets, cli, database, errors, formatting, once, rendering, security, sessions
 from clinic.config import Config
 from clinic.extensions import compress, db, login_manager, migrate
 
@@ -14,6 +14,9 @@ class Chairside(Flask):
     """A Flask whose every view runs as one transaction that is safe to repeat (see clinic/once.py)."""
 
     jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+
+    def send_static_file(self, filename: str) -> Response:
+        return assets.send(filename)
 
     def dispatch_request(self) -> ResponseReturnValue:
         if request.routing_exception is not None or request.endpoint == "static":

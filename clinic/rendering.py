@@ -1,11 +1,34 @@
 """What every template may use without being handed it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, g, request, url_for
+from flask import Flask, current_app, g, request, url_for
 from flask_login import current_user
 
-from clinic import access, clock, once, security, settings
+from clinic import access, assets, clock, once, security, settings
+
+
+class Place(NamedTuple):
+    """A link of the main navigation: word, endpoint, the permission of its page, icon."""
+
+    word: str
+    endpoint: str
+    permission: str
+    icon: str
+
+
+PLACES = (
+    Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
+    Place("My queue", "queue.mine", "VIEW_OWN_QUEUE", "stethoscope"),
+    Place("Supervision", "supervision.index", "ANSWER_CALLS", "bell-ringing"),
+    Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
+    Place("Schedule", "schedule.index", "VIEW_SCHEDULE", "calendar"),
+    Place("Chairs", "chairs.index", "MANAGE_CHAIRS", "armchair"),
+    Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
+    Place("People", "people.index", "MANAGE_USERS", "id"),
+    Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
+    Place("Settings", "settings.index", "MANAGE_SETTINGS", "settings"),
+)
 
 
 def init_app(app: Flask) -> None:
@@ -15,20 +38,39 @@ def init_app(app: Flask) -> None:
         may=lambda permission: _may(permission),
         setting=settings.read,
         now=clock.now,
-        asset=asset,
+        asset=assets.asset,
         toast=toast,
+        navigation=navigation,
+        has_page=has_page,
     )
-
-
-def asset(path: str) -> str:
-    """The address of a static file, with a version in it so that it can be cached for a year."""
-    return url_for("static", filename=path)
 
 
 def toast() -> tuple[str, str | None] | None:
     """What the last act of this person said, once it has sent them here."""
     key = request.args.get("said", "")
     return once.said(access.owner(), key) if key and g.get("auth_session") else None
+
+
+def navigation() -> list[tuple[Place, str, bool]]:
+    """The viewer's places: each with its address and whether it is where they are. Only pages that exist."""
+    blueprint = request.blueprint
+    return [
+        (place, url_for(place.endpoint), _is_here(place, blueprint))
+        for place in PLACES
+        if has_page(place.endpoint) and _may(place.permission)
+    ]
+
+
+def has_page(endpoint: str) -> bool:
+    return endpoint in current_app.view_functions
+
+
+def _is_here(place: Place, blueprint: str | None) -> bool:
+    """The page itself; or any page of the same feature, unless that feature has a place of its own for it."""
+    if request.endpoint in {other.endpoint for other in PLACES}:
+        return request.endpoint == place.endpoint
+    first = next((other for other in PLACES if other.endpoint.split(".")[0] == blueprint), None)
+    return first == place
 
 
 def _may(permission: str) -> Any:
