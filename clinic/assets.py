@@ -41,7 +41,8 @@ def send(filename: str) -> Response:
             response.headers["Content-Encoding"] = encoding
     response.set_data(content)
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _stylesheet(path: Path) -> bytes:
