@@ -23,7 +23,6 @@ from clinic.models import (
     Counter,
     Department,
     Patient,
-    PatientToken,
     Role,
     Severity,
     Sex,
@@ -31,7 +30,8 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.text import fold, sort_key
+from clinic.operations.patients import index_patient
+from clinic.text import sort_key
 
 PASSWORD = "correct horse battery"
 PIN = "482915"
@@ -123,8 +123,7 @@ def build_world() -> World:
             )
         )
         world.patients[short] = patient.id
-        for word in {*fold(name).split(), fold(name), patient.code.lower()}:
-            db.session.add(PatientToken(token=word, patient_id=patient.id))
+        index_patient(patient)
     db.session.add(Counter(name="patient:2026", value=len(PATIENTS)))
     world.patient("archie").archived_at = at
     _assign(world, "fernando", "kamal")

@@ -45,10 +45,20 @@ class Patient(Base):
 
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
-        Index("ix_patient_list", "sort_name", "id"),
+        # The lists of the present and the archived, each read in its own order from its index (queries/patients.py).
+        Index("ix_patient_list", "archived_at", "sort_name", "id"),
+        Index("ix_patient_newest", "archived_at", "id"),
         Index("ix_patient_birth_date", "birth_date"),
         TABLE_OPTIONS,
     )
+
+    @property
+    def active_alerts(self) -> list["Alert"]:
+        """What to watch out for now, the most dangerous first; `alerts` must be loaded."""
+        return [alert for alert in self.alerts if alert.ended_at is None]
+
+
+TOKEN_LENGTH = 120
 
 
 class PatientToken(Base):
@@ -56,8 +66,10 @@ class PatientToken(Base):
 
     __tablename__ = "patient_token"
 
-    token: Mapped[str] = mapped_column(String(120), primary_key=True)
-    patient_id: Mapped[int] = references("patient.id", primary_key=True, index=True)
+    token: Mapped[str] = mapped_column(String(TOKEN_LENGTH), primary_key=True)
+    patient_id: Mapped[int] = references("patient.id", primary_key=True)
+
+    __table_args__ = (Index("ix_patient_token_of_patient", "patient_id", "token"), TABLE_OPTIONS)
 
 
 class AlertKind(enum.StrEnum):

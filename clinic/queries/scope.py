@@ -1,6 +1,6 @@
 """Whom a viewer may see: the one place where patients are narrowed to a person. Every other query starts here."""
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, Subquery, and_, false, or_, select, true, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from clinic import clock
@@ -13,33 +13,51 @@ def visible_patients(viewer: User) -> Select[Patient]:
 
 
 def may_see(viewer: User, patient_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """The condition under which the viewer may see the patient whose id is in this column.
-
-    Front desk and nurses: everyone. Students: an assignment of their own that is running. Supervisors: an assignment of their own or
-    of a student of their department, or a visit under them or of someone present in their department. Administrators: nobody.
-    """
-    if viewer.role in (Role.RECEPTIONIST, Role.NURSE):
+    """The condition under which the viewer may see the patient whose id is in this column."""
+    if sees_everyone(viewer):
         return true()
+    grants = [grant.where(grant.selected_columns[0] == patient_id).exists() for grant in _grants(viewer)]
+    return or_(*grants) if grants else false()
+
+
+def seen_ids(viewer: User) -> Subquery:
+    """The ids (column `id`) of the patients a viewer who does not see everyone may see: the start of their lists and searches.
+
+    They are few, whereas testing `may_see` on each of all patients in some order is slow.
+    """
+    grants = _grants(viewer) or [select(Patient.id).where(false())]
+    return union(*(grant.with_only_columns(grant.selected_columns[0].label("id")) for grant in grants)).subquery()
+
+
+def sees_everyone(viewer: User) -> bool:
+    """Front desk and nurses look after all patients."""
+    return viewer.role in (Role.RECEPTIONIST, Role.NURSE)
+
+
+def _grants(viewer: User) -> list[Select[int]]:
+    """What lets a viewer see a patient, each as a select of patient ids.
+
+    Students: an assignment of their own that is running. Supervisors: an assignment of their own or of a student of their
+    department, or a visit under them or of someone present in their department. Administrators: nothing.
+    """
+    own = select(Assignment.patient_id).where(Assignment.user_id == viewer.id, is_running())
     if viewer.role is Role.STUDENT:
-        return exists().where(Assignment.patient_id == patient_id, Assignment.user_id == viewer.id, is_running())
+        return [own]
     if viewer.role is Role.SUPERVISOR:
         student = aliased(User)
         of_department = (
-            exists()
-            .where(Assignment.patient_id == patient_id, is_running())
-            .where(Assignment.user_id == student.id, _of_department(student, viewer))
+            select(Assignment.patient_id)
+            .join(student, Assignment.user_id == student.id)
+            .where(_of_department(student, viewer), is_running())
         )
-        own = exists().where(Assignment.patient_id == patient_id, Assignment.user_id == viewer.id, is_running())
-        visiting = exists().where(
-            Visit.patient_id == patient_id,
-            Visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED)),
-            or_(
-                Visit.supervisor_id == viewer.id,
-                and_(Visit.status == VisitStatus.ARRIVED, Visit.department_id == viewer.department_id),
-            ),
+        under_them = select(Visit.patient_id).where(
+            Visit.supervisor_id == viewer.id, Visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED))
         )
-        return or_(own, of_department, visiting)
-    return false()
+        present = select(Visit.patient_id).where(
+            Visit.status == VisitStatus.ARRIVED, Visit.department_id == viewer.department_id
+        )
+        return [own, of_department, under_them, present]
+    return []
 
 
 def is_running() -> ColumnElement[bool]:

@@ -271,7 +271,8 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
     )
     op.create_index("ix_patient_birth_date", "patient", ["birth_date"], unique=False)
-    op.create_index("ix_patient_list", "patient", ["sort_name", "id"], unique=False)
+    op.create_index("ix_patient_list", "patient", ["archived_at", "sort_name", "id"], unique=False)
+    op.create_index("ix_patient_newest", "patient", ["archived_at", "id"], unique=False)
     op.create_table(
         "recovery_code",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -432,7 +433,7 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    op.create_index(op.f("ix_patient_token_patient_id"), "patient_token", ["patient_id"], unique=False)
+    op.create_index("ix_patient_token_of_patient", "patient_token", ["patient_id", "token"], unique=False)
     op.create_table(
         "visit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
