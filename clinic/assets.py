@@ -1,4 +1,4 @@
-"""Static files: one stylesheet from its parts, compressed once, kept for a year under an address that changes with them."""
+"""Static files: one stylesheet and one script from their parts, compressed once, kept for a year under a changing address."""
 
 import gzip
 import hashlib
@@ -13,7 +13,8 @@ from werkzeug.utils import safe_join
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-IMPORT = re.compile(r'@import "([\w./-]+)"(?: layer\((\w+)\))?;')
+IMPORT = re.compile(r'^(@import|import) "([\w./-]+)"(?: layer\((\w+)\))?;', re.MULTILINE)
+LINKED = re.compile(r"^(import|export)\b", re.MULTILINE)
 VERSIONED = re.compile(r"^v[0-9a-f]{12}/")
 A_YEAR = "public, max-age=31536000, immutable"
 
@@ -30,7 +31,7 @@ def send(filename: str) -> Response:
     path = Path(name) if name else None
     if path is None or not path.is_file():
         raise NotFound
-    content = _stylesheet(path) if path.suffix == ".css" else path.read_bytes()
+    content = _whole(path) if path.suffix in (".css", ".js") else path.read_bytes()
     response = Response(mimetype=TYPES.get(path.suffix, "application/octet-stream"))
     response.headers["Cache-Control"] = A_YEAR if VERSIONED.match(filename) else "no-cache"
     if path.suffix in TYPES:
@@ -45,12 +46,18 @@ def send(filename: str) -> Response:
     return response
 
 
-def _stylesheet(path: Path) -> bytes:
-    """A stylesheet with what it imports put in place: one request instead of many."""
+def _whole(path: Path) -> bytes:
+    """A stylesheet or script with what it imports put in place: one request instead of many.
+
+    A script module goes into a block of its own; one that itself imports or exports names is left to the browser.
+    """
 
     def part(found: re.Match[str]) -> str:
-        text = _stylesheet(path.parent / found[1]).decode()
-        return f"@layer {found[2]} {{\n{text}\n}}" if found[2] else text
+        kind, name, layer = found.groups()
+        text = _whole(path.parent / name).decode()
+        if kind == "import":
+            return found[0] if LINKED.search(text) else f"{{\n{text}}}"
+        return f"@layer {layer} {{\n{text}\n}}" if layer else text
 
     return IMPORT.sub(part, path.read_text("utf-8").removeprefix('@charset "UTF-8";')).encode()
 

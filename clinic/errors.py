@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from flask import Flask, render_template, request
+from flask import Flask, current_app, render_template, request
 from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -85,11 +85,13 @@ def page(status: int, sentence: str | None = None) -> tuple[str, int, dict[str, 
     template = "components/_refusal.html" if "HX-Request" in request.headers else "error.html"
     if template.endswith("_refusal.html"):
         headers |= {"HX-Retarget": "#refusal", "HX-Reswap": "innerHTML"}
-    return (
-        render_template(template, status=status, title=title, sentence=sentence or advice, advice=advice),
-        status,
-        headers,
-    )
+    words = {"status": status, "title": title, "sentence": sentence or advice, "advice": advice}
+    try:
+        return render_template(template, **words), status, headers
+    except Exception:
+        # The frame asks who is signed in; with the database away, or the frame itself broken, this page asks nothing.
+        log.exception("the error page could not be rendered")
+        return current_app.jinja_env.get_template("error_alone.html").render(words), status, headers
 
 
 def _domain_error(error: DomainError) -> Any:

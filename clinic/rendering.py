@@ -29,6 +29,13 @@ PLACES = (
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
     Place("Settings", "settings.index", "MANAGE_SETTINGS", "settings"),
 )
+ACCOUNT_PLACES = (
+    Place("Today", "home.index", "USE_ACCOUNT", "home"),
+    Place("Sessions", "account.sessions", "USE_ACCOUNT", "history"),
+    Place("Password", "account.password", "USE_ACCOUNT", "lock"),
+    Place("PIN", "account.pin", "USE_ACCOUNT", "keyboard"),
+    Place("Second factor", "account.second_factor", "USE_ACCOUNT", "id"),
+)
 
 
 def init_app(app: Flask) -> None:
@@ -42,6 +49,7 @@ def init_app(app: Flask) -> None:
         toast=toast,
         navigation=navigation,
         has_page=has_page,
+        account_places=ACCOUNT_PLACES[1:],
     )
 
 
@@ -58,6 +66,18 @@ def navigation() -> list[tuple[Place, str, bool]]:
         (place, url_for(place.endpoint), _is_here(place, blueprint))
         for place in PLACES
         if has_page(place.endpoint) and _may(place.permission)
+    ]
+
+
+def pages_named(text: str) -> list[tuple[Place, str]]:
+    """The viewer's places whose name has a word that begins with the text; all of them for no text."""
+    wanted = text.casefold()
+    return [
+        (place, url_for(place.endpoint))
+        for place in (*PLACES, *ACCOUNT_PLACES)
+        if has_page(place.endpoint)
+        and _may(place.permission)
+        and any(part.startswith(wanted) for part in (place.word.casefold(), *place.word.casefold().split()))
     ]
 
 
