@@ -81,11 +81,14 @@ class QueueEntry(Base):
     weight: Mapped[int] = mapped_column(default=0)
     weight_reason: Mapped[str | None] = mapped_column(String(200))
     weight_by_id: Mapped[int | None] = references("user.id")
-    calls: Mapped[int] = mapped_column(SmallInteger, default=0)  # how often this person was called in this visit
+    calls: Mapped[int] = mapped_column(
+        SmallInteger, default=0
+    )  # how often this person was called in this department's line
     last_called_at: Mapped[datetime | None]
     previous_id: Mapped[int | None] = references("queue_entry.id")  # the entry this move closed
     moved_by_id: Mapped[int] = references("user.id")  # who opened this entry
     note: Mapped[str | None] = mapped_column(String(200))  # why: no-show, transfer, closing the day
+    former_ticket: Mapped[str | None] = mapped_column(String(12))  # of a transfer: the ticket given up, for undo
     version: Mapped[int] = mapped_column(default=1)
 
     # Held by the database: one open entry per patient, one patient per chair.

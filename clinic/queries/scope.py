@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from clinic import clock
-from clinic.models import Assignment, Patient, Role, User, Visit, VisitStatus
+from clinic.models import Assignment, Patient, QueueEntry, Role, User, Visit, VisitStatus
 
 
 def visible_patients(viewer: User) -> Select[Patient]:
@@ -58,6 +58,21 @@ def _grants(viewer: User) -> list[Select[int]]:
         )
         return [own, of_department, under_them, present]
     return []
+
+
+def may_move(viewer: User) -> ColumnElement[bool]:
+    """The condition under which the viewer may see and move a queue entry, joined with its visit.
+
+    Front desk and nurses: every entry. Students: visits that are theirs, of patients they may see. Supervisors: their department, and
+    visits under them. Administrators: none.
+    """
+    if viewer.role in (Role.RECEPTIONIST, Role.NURSE):
+        return true()
+    if viewer.role is Role.STUDENT:
+        return and_(Visit.student_id == viewer.id, may_see(viewer, Visit.patient_id))
+    if viewer.role is Role.SUPERVISOR:
+        return or_(QueueEntry.department_id == viewer.department_id, Visit.supervisor_id == viewer.id)
+    return false()
 
 
 def is_running() -> ColumnElement[bool]:

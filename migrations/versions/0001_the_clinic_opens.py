@@ -547,6 +547,7 @@ def upgrade() -> None:
         sa.Column("previous_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("moved_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("note", sa.String(length=200), nullable=True),
+        sa.Column("former_ticket", sa.String(length=12), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column(
             "open_patient_id",
