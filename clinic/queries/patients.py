@@ -1,21 +1,38 @@
 """Patients as a viewer may find them: one, by what one types, or page by page."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload, selectinload
 
+from clinic import clock
 from clinic.days import NotADay, read_day
 from clinic.extensions import db
-from clinic.models import Alert, Patient, PatientToken, User
+from clinic.models import (
+    Alert,
+    Assignment,
+    AuditEvent,
+    Patient,
+    PatientToken,
+    QueueEntry,
+    User,
+    Visit,
+    VisitStatus,
+)
 from clinic.models.patient import TOKEN_LENGTH
-from clinic.queries.scope import seen_ids, sees_everyone, visible_patients
+from clinic.queries.paging import Order, Page, count_up_to, page_of
+from clinic.queries.scope import is_running, seen_ids, sees_everyone, visible_patients
 from clinic.text import ascii_digits, digits, fold, words
 
 AFTER_ALL = "\U0010ffff"  # sorts behind every letter: `token < prefix + AFTER_ALL` ends a prefix's range
 PHONE_TAIL = 8  # digits by which two ways to write a phone number (0..., +94...) are the same
 MOST_WORDS = 6
-RARE = 1000  # rows counted at most to tell the rarest of the words typed
+LIKE_PHONE = 6  # digits from which a phone number tells people apart
+MOST_VISITS = 10
+COMMON = 10_000  # a beginning of so many tokens is counted no further
 
 
 def patient_for(viewer: User, patient_id: int) -> Patient | None:
@@ -95,24 +112,28 @@ def _matching(viewer: User, prefixes: tuple[str, ...], limit: int) -> list[Patie
     whole = _in_token_order(viewer, " ".join(prefixes)[:TOKEN_LENGTH], (), limit)
     if len(whole) >= limit:
         return whole
-    rarest = min(zip(_counts(prefixes), prefixes, strict=True))[1]
-    others = tuple(prefix for prefix in prefixes if prefix != rarest)
+    counts = dict(zip(prefixes, _counts(prefixes), strict=True))
+    rarest = min(prefixes, key=lambda prefix: counts[prefix])
+    others = tuple((prefix, counts[prefix] >= COMMON) for prefix in prefixes if prefix != rarest)
     return list(dict.fromkeys(whole + _in_token_order(viewer, rarest, others, limit)))
 
 
 def _counts(prefixes: tuple[str, ...]) -> list[int]:
-    """How many tokens begin so, counted up to `RARE` each."""
+    """How many tokens begin so, counted up to `COMMON` each."""
     counts = [
         select(func.count())
-        .select_from(select(PatientToken.token).where(_begins(PatientToken.token, prefix)).limit(RARE).subquery())
+        .select_from(select(PatientToken.token).where(_begins(PatientToken.token, prefix)).limit(COMMON).subquery())
         .scalar_subquery()
         for prefix in prefixes
     ]
     return list(db.session.execute(select(*counts)).one())
 
 
-def _in_token_order(viewer: User, prefix: str, others: tuple[str, ...], limit: int) -> list[Patient]:
-    """Patients with a token that begins with `prefix` and one for each of the others, in the order of that token."""
+def _in_token_order(viewer: User, prefix: str, others: tuple[tuple[str, bool], ...], limit: int) -> list[Patient]:
+    """Patients with a token that begins with `prefix` and one for each of the others, in the order of that token.
+
+    Each of the others says whether very many tokens begin so.
+    """
     found: dict[int, Patient] = {}
     ask = limit + limit // 2
     last: tuple[str, int] | None = None
@@ -126,7 +147,7 @@ def _in_token_order(viewer: User, prefix: str, others: tuple[str, ...], limit: i
 
 
 def _token_statement(
-    viewer: User, prefix: str, others: tuple[str, ...], last: tuple[str, int] | None, ask: int
+    viewer: User, prefix: str, others: tuple[tuple[str, bool], ...], last: tuple[str, int] | None, ask: int
 ) -> Select[Patient, str]:
     found = select(PatientToken.token, PatientToken.patient_id).where(_begins(PatientToken.token, prefix))
     if last:
@@ -135,14 +156,12 @@ def _token_statement(
             PatientToken.token >= token,
             or_(PatientToken.token > token, PatientToken.patient_id > patient_id),
         )
-    for other in others:
+    for other, common in others:
         more = aliased(PatientToken)
-        found = found.where(
-            select(literal(1))
-            .select_from(more)
-            .where(more.patient_id == PatientToken.patient_id, _begins(more.token, other))
-            .exists()
-        )
+        probe = select(literal(1)).where(more.patient_id == PatientToken.patient_id, _begins(more.token, other))
+        # MariaDB answers EXISTS by collecting everyone with `other`: right for a few thousand, too slow for a common beginning, where
+        # a scalar subquery makes it look row by row and stop at the limit, which comes soon as most rows match.
+        found = found.where(probe.limit(1).scalar_subquery().is_not(None) if common else probe.exists())
     if not sees_everyone(viewer):
         seen = seen_ids(viewer)
         found = found.join(seen, seen.c.id == PatientToken.patient_id)
@@ -157,3 +176,145 @@ def _token_statement(
 def _begins(token: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
     """The token begins with this prefix, as a range of the index; what was typed is never a pattern."""
     return and_(token >= prefix, token < prefix + AFTER_ALL)
+
+
+ORDERS = {
+    "name": Order((Patient.sort_name, Patient.id)),
+    "newest": Order((Patient.id,), descending=True),
+    "archived": Order((Patient.archived_at, Patient.id), descending=True),
+}
+
+
+def patient_page(
+    viewer: User, order: str = "name", *, after: int | None = None, before: int | None = None
+) -> Page[Patient]:
+    """Fifty of the patients the viewer may see. `order`: `name`, `newest`, or `archived` (the archived, last archived first)."""
+    return page_of(_listed(viewer, order), ORDERS[order], after=after, before=before)
+
+
+def patient_count(viewer: User, order: str = "name") -> int:
+    """How many such patients there are, counted up to a thousand and one."""
+    return count_up_to(_listed(viewer, order).with_only_columns(Patient.id))
+
+
+def _listed(viewer: User, order: str) -> Select[Patient]:
+    archived = Patient.archived_at.is_not(None) if order == "archived" else Patient.archived_at.is_(None)
+    listed = select(Patient).where(archived)
+    if not sees_everyone(viewer):
+        seen = seen_ids(viewer)
+        listed = listed.join(seen, seen.c.id == Patient.id)
+    return listed
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A patient who may be the one being registered. `exact`: the same name and birth date."""
+
+    patient: Patient
+    same: tuple[str, ...]  # of "name", "birth date", "phone"
+
+    @property
+    def exact(self) -> bool:
+        return "name" in self.same and "birth date" in self.same
+
+
+def alike(viewer: User, *, name: str, birth_date: date | None, phone: str, limit: int = 5) -> list[Alike]:
+    """Patients who share the name, the phone, or the birth date and the beginning of a name; the likeliest first. Three queries at most."""
+    typed, number = words(name), digits(phone)
+    whole = " ".join(typed)
+    found: list[Patient] = []
+    if birth_date and typed:
+        found += _in_token_order(viewer, birth_date.isoformat(), ((typed[0], True),), 20)
+    if len(whole) >= 3:
+        found += _in_token_order(viewer, whole, (), 20)
+    if len(number) >= LIKE_PHONE:
+        found += _in_token_order(viewer, number[-PHONE_TAIL:], (), 20)
+    likely = [Alike(patient, _shared(patient, typed, birth_date, number)) for patient in dict.fromkeys(found)]
+    return sorted((one for one in likely if one.same), key=lambda one: (not one.exact, -len(one.same)))[:limit]
+
+
+def _shared(patient: Patient, typed: list[str], birth_date: date | None, number: str) -> tuple[str, ...]:
+    name = " ".join(words(patient.name))
+    shares = {
+        "name": bool(typed) and (sorted(name.split()) == sorted(typed) or name.startswith(" ".join(typed))),
+        "birth date": patient.birth_date == birth_date,
+        "phone": len(number) >= LIKE_PHONE and digits(patient.phone)[-PHONE_TAIL:] == number[-PHONE_TAIL:],
+    }
+    return tuple(word for word, is_shared in shares.items() if is_shared)
+
+
+def care_team(patient: Patient) -> list[Assignment]:
+    """The running assignments of a patient, with their people; twenty at most."""
+    return list(
+        db.session.execute(
+            select(Assignment)
+            .where(Assignment.patient_id == patient.id, is_running())
+            .options(joinedload(Assignment.user).joinedload(User.department))
+            .order_by(Assignment.starts_at, Assignment.id)
+            .limit(20)
+        ).scalars()
+    )
+
+
+EXPECTED = (
+    VisitStatus.REQUESTED,
+    VisitStatus.SCHEDULED,
+    VisitStatus.RESCHEDULE_REQUESTED,
+    VisitStatus.CANCEL_REQUESTED,
+    VisitStatus.ARRIVED,
+)
+
+
+def visits_of(patient: Patient) -> tuple[list[Visit], list[Visit]]:
+    """The visits still expected or under way from today on, soonest first; and those before, latest first. Ten of each at most."""
+    today = clock.start_of(clock.today())
+    coming = and_(Visit.starts_at >= today, Visit.status.in_(EXPECTED))
+    of_patient = (
+        select(Visit)
+        .where(Visit.patient_id == patient.id)
+        .options(joinedload(Visit.department), joinedload(Visit.student), joinedload(Visit.supervisor))
+        .limit(MOST_VISITS)
+    )
+    upcoming = of_patient.where(coming).order_by(Visit.starts_at, Visit.id)
+    past = of_patient.where(~coming).order_by(Visit.starts_at.desc(), Visit.id.desc())
+    return list(db.session.execute(upcoming).scalars()), list(db.session.execute(past).scalars())
+
+
+def presence_of(patient: Patient) -> QueueEntry | None:
+    """The patient's open queue entry with its department, chair and visit, if they are in the clinic."""
+    return db.session.execute(
+        select(QueueEntry)
+        .where(QueueEntry.open_patient_id == patient.id)
+        .options(joinedload(QueueEntry.department), joinedload(QueueEntry.chair), joinedload(QueueEntry.visit))
+    ).scalar_one_or_none()
+
+
+def last_changes(patient_id: int, fields: Iterable[str]) -> dict[str, tuple[str, datetime]]:
+    """Who last changed each of these fields, and when, as far as the patient's last thirty changes tell."""
+    rows = db.session.execute(
+        select(AuditEvent.after, AuditEvent.at, User.name)
+        .join(User, User.id == AuditEvent.actor_id)
+        .where(AuditEvent.patient_id == patient_id, AuditEvent.act.in_(("patient.change", "patient.register")))
+        .order_by(AuditEvent.id.desc())
+        .limit(30)
+    ).all()
+    return {
+        field: next(
+            ((name, at) for after, at, name in rows if f'"{field}":' in (after or "")), ("Someone", clock.now())
+        )
+        for field in fields
+    }
+
+
+def searched_lately(viewer: User, within: datetime) -> bool:
+    """Whether a search of the viewer was written down since an instant, as far as their last thirty acts tell."""
+    last = (
+        select(AuditEvent.act, AuditEvent.at)
+        .where(AuditEvent.actor_id == viewer.id)
+        .order_by(AuditEvent.id.desc())
+        .limit(30)
+        .subquery()
+    )
+    newest = select(func.max(last.c.at)).where(last.c.act == "patient.search")
+    at = db.session.execute(newest).scalar_one()
+    return at is not None and at >= within
