@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from clinic import create_app, settings
 from clinic.config import Config
 from clinic.extensions import db
+from tests.page import LintedClient
 from tests.services import MariaDB
 from tests.world import World, build_world
 
@@ -99,6 +100,7 @@ def app(
             url = f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/test.sqlite"
         made = create_app(make_config(url))
         made.testing = True
+        made.test_client_class = LintedClient
         made.config["PROPAGATE_EXCEPTIONS"] = False
         with made.app_context():
             db.create_all()
