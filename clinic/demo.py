@@ -532,7 +532,7 @@ def _present(
     visit = _visit(
         clinic, patient, appointment, VisitStatus.COMPLETED if reached is Stage.DONE else VisitStatus.ARRIVED
     )
-    counter = ticket_counter(clinic.letters[visit["department_id"]], clinic.day)
+    counter = f"ticket:{visit['department_id']}:{clinic.day.isoformat()}"  # as operations.queue numbers them
     clinic.counters[counter] += 1
     visit |= {
         "ticket": f"{clinic.letters[visit['department_id']]}-{clinic.counters[counter]:03d}",
@@ -559,7 +559,3 @@ def _present(
                 "version": 1,
             },
         )
-
-
-def ticket_counter(letter: str, day: date) -> str:
-    return f"ticket:{letter}:{day.isoformat()}"

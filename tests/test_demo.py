@@ -1,5 +1,7 @@
 """The demo clinic obeys the rules of the real one, and the same seed makes the same clinic."""
 
+from datetime import UTC, datetime
+
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import func, select
@@ -7,17 +9,19 @@ from sqlalchemy import func, select
 from clinic import clock, create_app, demo
 from clinic.extensions import db
 from clinic.models import Booking, Counter, Patient, QueueEntry, Stage, User, Visit, VisitStatus
+from clinic.operations.visits import check_in
 from tests.conftest import fresh_mariadb, make_config
 from tests.conventions.test_migrations import MIGRATIONS
 
 PATIENTS = 120
+TEN_IN_THE_MORNING = datetime(2026, 3, 3, 4, 30, tzinfo=UTC)
 
 
 @pytest.fixture(params=["mariadb", "sqlite"])
 def clinic(request, tmp_path, worker):
     url = fresh_mariadb(f"demo_{worker}") if request.param == "mariadb" else f"sqlite:///{tmp_path}/demo.sqlite"
     app = create_app(make_config(url))
-    with app.app_context():
+    with app.app_context(), clock.frozen(TEN_IN_THE_MORNING):
         upgrade(str(MIGRATIONS))
         result = app.test_cli_runner().invoke(
             args=["seed-demo", "--patients", str(PATIENTS), "--years", "2", "--seed", "7"]
@@ -95,3 +99,22 @@ def test_production_refuses_demo_people(tmp_path):
     result = app.test_cli_runner().invoke(args=["seed-demo"])
     assert result.exit_code == 1
     assert "production" in result.output
+
+
+def test_work_goes_on_where_the_demo_stops(clinic):
+    """A check-in after seeding gets the next ticket and the next live number, and the patient code series goes on."""
+    receptionist = db.session.scalar(select(User).where(User.email == "reception@demo.test"))
+    visit = db.session.scalar(
+        select(Visit)
+        .where(Visit.status == VisitStatus.SCHEDULED, Visit.starts_at < clock.bounds(clock.today())[1])
+        .limit(1)
+    )
+    entry = check_in(visit, actor=receptionist)
+    db.session.commit()
+    tickets = db.session.scalars(
+        select(Visit.ticket).where(
+            Visit.department_id == visit.department_id, Visit.arrived_at >= clock.start_of(clock.today())
+        )
+    ).all()
+    assert entry.stage is Stage.WAITING
+    assert len(tickets) == len(set(tickets))
