@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic import access, assets, cli, database, errors, formatting, once, rendering, security, sessions
+from clinic import access, assets, cli, database, errors, formatting, live_stream, once, rendering, security, sessions
 from clinic.config import Config
 from clinic.extensions import compress, db, login_manager, migrate
 
@@ -43,6 +43,7 @@ def create_app(config: Config) -> Flask:
     login_manager.init_app(app)
     login_manager.request_loader(lambda _request: sessions.current_user_or_none())
     compress.init_app(app)
+    live_stream.init_app(app)
     access.init_app(app)
     security.init_app(app)
     errors.init_app(app)

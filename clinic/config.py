@@ -39,6 +39,8 @@ class Config:
     mail_from: str = ""
     printer_socket: str = ""
     data_dir: Path = Path("var")
+    live_heartbeat: float = 5  # seconds between proofs of life on a stream; pages show their age from 10 s on
+    live_streams: int = 160  # open streams of one process; the server's threads must be more (gunicorn.conf.py)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Config":
@@ -94,6 +96,8 @@ class Config:
             mail_from=env.get("MAIL_FROM", "").strip(),
             printer_socket=env.get("PRINTER_SOCKET", "").strip(),
             data_dir=Path(env.get("DATA_DIR", "var")),
+            live_heartbeat=number("LIVE_HEARTBEAT", 5, 1, 9),
+            live_streams=number("LIVE_STREAMS", 160, 1, 1000),
         )
         faults += config._faults()
         if faults:

@@ -28,6 +28,11 @@ def current_user_or_none() -> User | None:
     return session.user if session else None
 
 
+def is_open(session: AuthSession) -> bool:
+    """Neither ended nor too old, and its person still works here."""
+    return session.ended_at is None and session.user.active and clock.now() - session.created_at <= LONGEST
+
+
 def is_locked(session: AuthSession) -> bool:
     """Locked by hand, or by the idle time passing without an act of the person."""
     idle = timedelta(seconds=settings.read("idle_lock_seconds"))
@@ -83,6 +88,4 @@ def _load() -> AuthSession | None:
         .where(AuthSession.token_hash == security.digest(token))
         .options(joinedload(AuthSession.user).joinedload(User.department))
     ).scalar_one_or_none()
-    if session is None or session.ended_at or not session.user.active or clock.now() - session.created_at > LONGEST:
-        return None
-    return session
+    return session if session and is_open(session) else None

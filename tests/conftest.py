@@ -16,6 +16,7 @@ from clinic import create_app, settings
 from clinic.config import Config
 from clinic.extensions import db
 from tests.page import LintedClient
+from tests.servers import server, server_with  # noqa: F401 - fixtures for every folder
 from tests.services import MariaDB
 from tests.world import World, build_world
 
