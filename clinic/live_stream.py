@@ -311,7 +311,7 @@ def respond(app: Flask, *, owner: tuple[str, int], rights: Any, topics: Collecti
     except Full:
         return Response("", status=503, headers={"Retry-After": "15"}, mimetype="text/plain")
     return Response(
-        stream,  # type: ignore[arg-type]
+        stream,
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
