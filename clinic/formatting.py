@@ -53,6 +53,12 @@ def words(value: str) -> str:
     return str(value).split("-")[-1].replace("_", " ")
 
 
+def ordinal(place: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
+
+
 def init_app(app: Flask) -> None:
-    for shown in (day, when, clock_time, age, wait, since, iso, words):
+    for shown in (day, when, clock_time, age, wait, since, iso, words, ordinal):
         app.add_template_filter(shown)

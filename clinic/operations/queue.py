@@ -25,11 +25,11 @@ from clinic.models import (
     QueueEntry,
     Role,
     Stage,
-    SupervisorCall,
     User,
     Visit,
     VisitStatus,
 )
+from clinic.operations import calls
 from clinic.operations.counters import next_number
 from clinic.queries import scope
 
@@ -101,7 +101,8 @@ def move(entry_id: int, *, to: Stage, version: int, actor: User, note: str | Non
     changes: dict[str, Any] = {"note": note}
     if to in (Stage.CHECKOUT, Stage.DONE):
         changes["chair_id"] = None
-        _end_calls(entry, at=at, actor=actor)
+    if calls.ends_with(entry.stage, to):
+        calls.end_calls_of(entry.visit_id, actor=actor)
     moved = _next(entry, to, at=at, actor=actor, **changes)
     if to is Stage.DONE:
         _complete(entry, at=at, outcome=note or "Finished")
@@ -126,7 +127,7 @@ def leave_unseen(entry_id: int, *, version: int, reason: str, actor: User) -> Qu
     entry = _locked(entry_id, version=version, act=Act.LEAVE, actor=actor)
     reason = _reason(reason)
     at = _now(entry)
-    _end_calls(entry, at=at, actor=actor)
+    calls.end_calls_of(entry.visit_id, actor=actor)
     left = _next(entry, Stage.LEFT, at=at, actor=actor, chair_id=None, note=reason)
     _complete(entry, at=at, outcome=f"Left without being seen: {reason}")
     said = f"{_name(entry)} was marked as gone without being seen"
@@ -144,7 +145,7 @@ def transfer(entry_id: int, *, version: int, department_id: int, reason: str, ac
         raise DomainError(f"{_name(entry)} is already in {target.name}.")
     visit = _locked_visit(entry)
     at = _now(entry)
-    _end_calls(entry, at=at, actor=actor)
+    calls.end_calls_of(entry.visit_id, actor=actor)
     gone = _next(entry, Stage.TRANSFERRED, at=at, actor=actor, chair_id=None, note=reason, former_ticket=visit.ticket)
     visit.department_id = target.id
     visit.ticket = next_ticket(target, at)
@@ -213,6 +214,8 @@ def undo_last_move(entry_id: int, *, version: int, actor: User) -> QueueEntry:
         voided.ended_at = voided.ended_at or at
         voided.voided_at = at
     db.session.flush()
+    if calls.ends_with(entry.stage, former.stage if former else None):
+        calls.end_calls_of(entry.visit_id, actor=actor)
     if former is None:
         _undo_arrival(visit)
     else:
@@ -419,18 +422,6 @@ def _undo_arrival(visit: Visit) -> None:
         visit.status, visit.arrived_at, visit.ticket = VisitStatus.SCHEDULED, None, None
 
 
-def _end_calls(entry: QueueEntry, *, at: datetime, actor: User) -> None:
-    """The call for a supervisor ends when the patient leaves care; it counts as answered when a supervisor is the one who moves."""
-    call = db.session.execute(
-        select(SupervisorCall).where(SupervisorCall.open_visit_id == entry.visit_id)
-    ).scalar_one_or_none()
-    if call is None:
-        return
-    call.ended_at, call.ended_by_id = max(at, call.created_at), actor.id
-    call.withdrawn = actor.role is not Role.SUPERVISOR
-    live.nudge(f"calls:{call.department_id}")
-
-
 def _closed_with(entry: QueueEntry, outcome: Outcome, actor: User) -> QueueEntry:
     if outcome not in acts.outcomes_for(entry.stage):
         raise DomainError(f"{_name(entry)} is {IN_WORDS[entry.stage]}; “{outcome.label}” does not fit. Choose another.")
@@ -439,7 +430,7 @@ def _closed_with(entry: QueueEntry, outcome: Outcome, actor: User) -> QueueEntry
     if outcome is Outcome.CARRY_OVER:
         entry.note = f"Carried over from {clock.local(at):%d.%m.%Y}"
         return _told("queue.carry_over", said, entry, entry, actor)
-    _end_calls(entry, at=at, actor=actor)
+    calls.end_calls_of(entry.visit_id, actor=actor)
     stage = Stage.LEFT if outcome is Outcome.LEFT else Stage.DONE
     closed = _next(entry, stage, at=at, actor=actor, chair_id=None, note=f"Day closed: {outcome.label.lower()}")
     _complete(entry, at=at, outcome=outcome.label)
