@@ -4,6 +4,7 @@ from clinic import audit, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.models import Chair, User
+from clinic.operations.locks import locked
 
 
 def take_out_of_service(chair: Chair, *, reason: str, version: int, actor: User) -> Chair:
@@ -24,7 +25,7 @@ def return_to_service(chair: Chair, *, version: int, actor: User) -> Chair:
 
 
 def _locked(chair: Chair, version: int) -> Chair:
-    chair = db.session.get_one(Chair, chair.id, with_for_update=True, populate_existing=True)
+    chair = locked(Chair, chair.id)
     if chair.version != version:
         state = f"out of service: {chair.out_of_service}" if chair.out_of_service else "in service"
         raise Conflict(f"Chair {chair.name} was changed meanwhile; it is {state} now.")

@@ -31,6 +31,7 @@ from clinic.models import (
 )
 from clinic.operations import calls
 from clinic.operations.counters import next_number
+from clinic.operations.locks import locked
 from clinic.queries import scope
 
 IN_WORDS = {
@@ -143,7 +144,7 @@ def transfer(entry_id: int, *, version: int, department_id: int, reason: str, ac
         raise DomainError("This department takes no patients. Choose another.")
     if target.id == entry.department_id:
         raise DomainError(f"{_name(entry)} is already in {target.name}.")
-    visit = _locked_visit(entry)
+    visit = locked(Visit, entry.visit_id)
     at = _now(entry)
     calls.end_calls_of(entry.visit_id, actor=actor)
     gone = _next(entry, Stage.TRANSFERRED, at=at, actor=actor, chair_id=None, note=reason, former_ticket=visit.ticket)
@@ -196,18 +197,18 @@ def undo_last_move(entry_id: int, *, version: int, actor: User) -> QueueEntry:
     (a walk-in is cancelled) and answers the voided entry; otherwise the entry that is open again. Calls for a supervisor that the
     move ended stay ended.
     """
-    entry = _lock(entry_id)
+    entry = locked(QueueEntry, entry_id)
     _check_reach(entry, actor)
     if entry.version != version or entry.voided_at or not (entry.is_open or entry.stage in (Stage.DONE, Stage.LEFT)):
         raise Conflict(_what_happened(entry))
     at = _now(entry)
     _check_undo(entry, at=at, actor=actor)
-    visit = _locked_visit(entry)
-    former = _lock(entry.previous_id) if entry.previous_id else None
+    visit = locked(Visit, entry.visit_id)
+    former = locked(QueueEntry, entry.previous_id) if entry.previous_id else None
     transferred = former if former is not None and former.stage is Stage.TRANSFERRED else None
     if transferred is not None:
         assert transferred.previous_id is not None
-        former = _lock(transferred.previous_id)
+        former = locked(QueueEntry, transferred.previous_id)
     if former is not None:
         _check_still_free(former, besides=entry)
     for voided in filter(None, (entry, transferred)):
@@ -252,7 +253,7 @@ def close_day(department: Department, *, outcomes: dict[int, Outcome], actor: Us
     )
     moved = sorted(set(outcomes) - {entry.id for entry in still_open if entry.department_id == department.id})
     if moved:
-        raise Conflict(_what_happened(_lock(moved[0])))
+        raise Conflict(_what_happened(locked(QueueEntry, moved[0])))
     forgotten = [_name(entry) for entry in still_open if entry.id not in outcomes]
     if forgotten:
         raise DomainError(f"Still in the queue and without an outcome: {', '.join(forgotten)}.")
@@ -292,7 +293,7 @@ def next_ticket(department: Department, at: datetime) -> str:
 
 
 def _locked(entry_id: int, *, version: int, act: Act | None, actor: User) -> QueueEntry:
-    entry = _lock(entry_id)
+    entry = locked(QueueEntry, entry_id)
     _check_reach(entry, actor)
     if act is not None:
         _check_role(act, actor)
@@ -301,15 +302,6 @@ def _locked(entry_id: int, *, version: int, act: Act | None, actor: User) -> Que
     if act is not None and entry.stage not in acts.FROM[act]:
         raise DomainError(f"{_name(entry)} is {IN_WORDS[entry.stage]}; “{act.label}” is not possible from there.")
     return entry
-
-
-def _lock(entry_id: int) -> QueueEntry:
-    """The entry as committed last, locked until the commit."""
-    return db.session.get_one(QueueEntry, entry_id, with_for_update=True, populate_existing=True)
-
-
-def _locked_visit(entry: QueueEntry) -> Visit:
-    return db.session.get_one(Visit, entry.visit_id, with_for_update=True, populate_existing=True)
 
 
 def _check_reach(entry: QueueEntry, actor: User) -> None:
@@ -350,9 +342,10 @@ def _check_still_free(former: QueueEntry, *, besides: QueueEntry) -> None:
 
 def _free_chair(chair_id: int, entry: QueueEntry) -> Chair:
     """The chair, locked; raises DomainError unless it is in service, in the entry's department, and holds nobody."""
-    chair = db.session.get(Chair, chair_id, with_for_update=True, populate_existing=True)
-    if chair is None or chair.department_id != entry.department_id:
+    known = db.session.get(Chair, chair_id)
+    if known is None or known.department_id != entry.department_id:
         raise DomainError("Choose a chair of the department in whose queue the patient is.")
+    chair = locked(Chair, chair_id)
     if chair.out_of_service:
         raise DomainError(f"Chair {chair.name} is out of service: {chair.out_of_service}. Choose another.")
     held = db.session.execute(select(QueueEntry).where(QueueEntry.open_chair_id == chair.id)).scalar_one_or_none()
@@ -410,7 +403,7 @@ def _rewrite(entry: QueueEntry, **values: Any) -> None:
 
 
 def _complete(entry: QueueEntry, *, at: datetime, outcome: str) -> None:
-    visit = _locked_visit(entry)
+    visit = locked(Visit, entry.visit_id)
     visit.status, visit.completed_at, visit.outcome = VisitStatus.COMPLETED, at, outcome[:200]
 
 
@@ -477,7 +470,7 @@ def _what_happened(entry: QueueEntry) -> str:
 
 def _where_now(held: QueueEntry) -> str:
     department = db.session.get_one(Department, held.department_id).name
-    ticket = db.session.get_one(Visit, held.visit_id).ticket
+    ticket = locked(Visit, held.visit_id, shared=True).ticket
     return (
         f"{_name(held)} is already in the queue: {IN_WORDS[held.stage]} in {department} with ticket {ticket}"
         f"{_by(held.moved_by_id)} since {clock.local(held.started_at):%H:%M}."

@@ -22,6 +22,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
+from clinic.operations.locks import locked
 from clinic.operations.queue import begin_waiting, next_ticket, refuse_if_in_queue
 from clinic.queries import scope
 
@@ -210,12 +211,12 @@ def mark_missed_visits(before: datetime, *, limit: int = 200) -> int:
 
 def _locked(visit: Visit) -> tuple[Patient, Visit]:
     patient = _locked_patient(visit.patient_id)
-    return patient, db.session.get_one(Visit, visit.id, with_for_update=True, populate_existing=True)
+    return patient, locked(Visit, visit.id)
 
 
 def _locked_patient(patient_id: int) -> Patient:
     """The patient's row is the turnstile of arrivals: two for the same patient go one after the other."""
-    return db.session.get_one(Patient, patient_id, with_for_update=True, populate_existing=True)
+    return locked(Patient, patient_id)
 
 
 def _check_move(visit: Visit, patient: Patient, to: VisitStatus) -> None:
@@ -290,7 +291,7 @@ def _book(visit: Visit) -> None:
 
 
 def _clash(booking: Booking) -> str:
-    other = db.session.get_one(Visit, booking.visit_id)
+    other = locked(Visit, booking.visit_id, shared=True)
     patient = db.session.get_one(Patient, other.patient_id)
     at, end = clock.local(other.starts_at), clock.local(other.starts_at + timedelta(minutes=other.minutes))
     time = f"on {_day(other.starts_at)} from {at:%H:%M} to {end:%H:%M}"
