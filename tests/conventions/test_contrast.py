@@ -12,7 +12,11 @@ PAIRS = {
 }
 STATES = ("waiting", "called", "in-care", "needs-supervisor", "late", "done", "void")
 TEXT = [
-    *((text, ground) for text in ("text", "muted", "accent", "accent-strong") for ground in ("surface", "raised", "sunken")),
+    *(
+        (text, ground)
+        for text in ("text", "muted", "accent", "accent-strong")
+        for ground in ("surface", "raised", "sunken")
+    ),
     ("text", "accent-soft"),
     ("accent", "accent-soft"),
     ("on-accent", "accent"),
