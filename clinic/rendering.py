@@ -19,10 +19,10 @@ class Place(NamedTuple):
 
 PLACES = (
     Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
-    Place("My queue", "queue.mine", "VIEW_OWN_QUEUE", "stethoscope"),
+    Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
     Place("Supervision", "supervision.index", "ANSWER_CALLS", "bell-ringing"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
-    Place("Schedule", "schedule.index", "VIEW_SCHEDULE", "calendar"),
+    Place("Schedule", "visits.schedule", "VIEW_SCHEDULE", "calendar"),
     Place("Chairs", "chairs.index", "MANAGE_CHAIRS", "armchair"),
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
@@ -61,12 +61,11 @@ def toast() -> tuple[str, str | None] | None:
 
 def navigation() -> list[tuple[Place, str, bool]]:
     """The viewer's places: each with its address and whether it is where they are. Only pages that exist."""
-    blueprint = request.blueprint
-    return [
-        (place, url_for(place.endpoint), _is_here(place, blueprint))
-        for place in PLACES
-        if has_page(place.endpoint) and _may(place.permission)
+    places = [
+        (place, url_for(place.endpoint)) for place in PLACES if has_page(place.endpoint) and _may(place.permission)
     ]
+    here = max((url for _, url in places if f"{request.path}/".startswith(f"{url}/")), key=len, default=None)
+    return [(place, url, url == here) for place, url in places]
 
 
 def pages_named(text: str) -> list[tuple[Place, str]]:
@@ -83,14 +82,6 @@ def pages_named(text: str) -> list[tuple[Place, str]]:
 
 def has_page(endpoint: str) -> bool:
     return endpoint in current_app.view_functions
-
-
-def _is_here(place: Place, blueprint: str | None) -> bool:
-    """The page itself; or any page of the same feature, unless that feature has a place of its own for it."""
-    if request.endpoint in {other.endpoint for other in PLACES}:
-        return request.endpoint == place.endpoint
-    first = next((other for other in PLACES if other.endpoint.split(".")[0] == blueprint), None)
-    return first == place
 
 
 def _may(permission: str) -> Any:

@@ -126,6 +126,8 @@ def _inline(page: _Page) -> list[str]:
                 continue
             if name == "style" or name.startswith(("on", "hx-on")):
                 faults.append(f"{_tag(element)} has {name}=; the content policy blocks it")
+            if value == "None":
+                faults.append(f'{_tag(element)} has {name}="None"; leave the attribute out')
             if value.strip().lower().startswith(("javascript:", "js:")):
                 faults.append(f"{_tag(element)} has script in {name}=")
     return faults

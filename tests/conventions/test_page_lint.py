@@ -26,6 +26,7 @@ def test_a_good_page_has_no_fault():
         ("<script>x()</script>", "without src"),
         ('<a href="javascript:x()">x</a>', "script in href"),
         ('<input id="n">', "no label"),
+        ('<p title="None">x</p>', "leave the attribute out"),
         ("<button><svg></svg></button>", "no name"),
         ('<img src="/x">', "no alt"),
         ('<p aria-describedby="gone">x</p>', "#gone"),
