@@ -1,16 +1,48 @@
+# Everything one does with Chairside. `make run` opens a demo clinic on this machine; `make test` proves the whole.
+# It needs Debian 12 with Python 3.11; whatever else is missing, the set-up installs (scripts/setup.py).
+SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3)
 PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest -q -n 2
+.DEFAULT_GOAL := help
 
-.PHONY: help
+.PHONY: help run reset setup setup-tests check test soak bench screenshots format
+
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
-.PHONY: check
-check: ## format, lint, types, fast tests
+run: setup ## open a demo clinic on this machine (PORT=8000 HOST=127.0.0.1 DEMO=on)
+	@exec $(PYTHON) scripts/run.py
+
+reset: ## forget the clinic on this machine: remove var/ (asks first; YES=1 does not)
+	@$(SYSTEM_PYTHON) scripts/reset.py
+
+setup: ## install what `make run` needs; what is there already is left alone
+	@$(SYSTEM_PYTHON) scripts/setup.py
+
+setup-tests:
+	@$(SYSTEM_PYTHON) scripts/setup.py --tests
+
+check: setup-tests ## the quick half, for every few minutes of work: format, lint, types, fast tests
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	$(PYTHON) -m pytest -q -n 2 -m "not slow and not browser and not server and not soak"
+	$(PYTEST) -m "not slow and not browser and not server and not soak"
 
-.PHONY: test
-test: ## everything
-	$(PYTHON) -m pytest -q -n 2
+test: setup-tests ## everything: the quick half, browsers, real servers, and a share of every long campaign
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	$(PYTEST)
+
+soak: setup-tests ## the long campaigns in full (SEED=20260101 repeats a day's run)
+	SOAK=full $(PYTHON) -m pytest -q -m soak --timeout 3600
+
+bench: setup-tests ## measure against the yardstick; writes docs/performance.md
+	$(PYTHON) -m bench
+
+screenshots: setup-tests ## a picture of every page in three sizes, into screenshots/
+	$(PYTHON) scripts/screenshots.py
+
+format: setup-tests ## put the code into the one format
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .

@@ -5,19 +5,25 @@ import signal
 
 from clinic import live_stream
 
-bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+bind = os.environ.get("BIND", f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}")
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one per core of the smallest machine
 worker_class = "gthread"
 # A live stream holds a thread for its life (facts.md, SSE 1). Beyond LIVE_STREAMS a page polls, so 32 threads always remain
 # for ordinary requests: more than the database pool has connections.
 threads = int(os.environ.get("LIVE_STREAMS", "160")) + 32
-worker_connections = 1000
-keepalive = 5
+worker_connections = (
+    1000  # of a process: its streams and every browser's idle kept-alive connections, which hold no thread
+)
+keepalive = 75  # longer than a proxy's 60 s: the proxy closes first and never writes into a connection that is closing
 timeout = 60  # of the worker's own loop; a slow request is ended by the database's and the clients' own limits
 graceful_timeout = 10  # streams end themselves at once; what is left is a request being answered
+max_requests = 0  # no recycling: it would cut all streams of a process at once; growth of memory is measured instead
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - a heartbeat must not wait for a disk
 preload_app = False  # pools, threads and locks must not be inherited through a fork
 control_socket_disable = True  # nobody steers it that way; one door less
 accesslog = None  # addresses name patients; the trace is in the database
+loglevel = os.environ.get("LOG_LEVEL", "warning")
+forwarded_allow_ips = ""  # proxies are trusted by PROXY_HOPS in the application, nowhere else
 
 
 def post_worker_init(worker):

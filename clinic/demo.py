@@ -146,6 +146,14 @@ def is_empty() -> bool:
     return db.session.execute(select(User.id).limit(1)).first() is None
 
 
+def people_to_try() -> list[User]:
+    """The first person of each role of a demo clinic, in the order they meet a patient; none in any other clinic."""
+    names = ("reception", "nurse", "student", "supervisor", "admin")
+    emails = [f"{name}@demo.test" for name in names]
+    people = {user.email: user for user in db.session.scalars(select(User).where(User.email.in_(emails)).limit(5))}
+    return [people[email] for email in emails if email in people]
+
+
 def seed(*, patients: int, years: int, seed: int, say: SAYS = lambda _line: None) -> None:
     """Fill an empty database with a clinic; the caller commits. `say` is told of each step."""
     clinic = Clinic(random.Random(seed), clock.now().replace(second=0, microsecond=0), clock.today())

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from clinic import create_app, settings
 from clinic.config import Config
 from clinic.extensions import db
+from tests import soak
 from tests.page import LintedClient
 from tests.servers import server, server_with  # noqa: F401 - fixtures for every folder
 from tests.services import MariaDB
@@ -29,6 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if "CHAIRSIDE_TEST_MARIADB" not in os.environ and not config.option.collectonly:
         _server = MariaDB(Path(tempfile.mkdtemp(prefix="chairside-mariadb-"))).start()
         os.environ["CHAIRSIDE_TEST_MARIADB"] = str(_server.port)
+
+
+def pytest_report_header() -> str:
+    return f"long campaigns: {'in full' if soak.share(1, 0) else 'a small share'}, SEED={soak.daily_seed()}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
