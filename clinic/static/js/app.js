@@ -6,3 +6,4 @@ import "./opening.js";
 import "./palette.js";
 import "./theme.js";
 import "./requests.js";
+import "./live.js";

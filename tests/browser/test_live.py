@@ -1,0 +1,89 @@
+"""The stream in a real browser: nudges become events of the page, which says its age and polls when the stream is blocked."""
+
+import time
+
+import pytest
+
+from clinic import live
+from clinic.extensions import db
+
+COUNT = """() => {
+  window.heard = {};
+  for (const name of ["queue:changed", "calls:changed", "live:poll", "live:beat"])
+    document.body.addEventListener(name, () => (window.heard[name] = (window.heard[name] || 0) + 1));
+}"""
+
+
+def change(live_server, topic):
+    with live_server.inside():
+        live.nudge(topic)
+        db.session.commit()
+
+
+def until_heard(page, name, times, seconds=5.0):
+    """Playwright's own waiting evaluates strings, which the content policy forbids."""
+    deadline = time.monotonic() + seconds
+    while heard(page, name) < times:
+        assert time.monotonic() < deadline, f"{name} was heard {heard(page, name)} times, not {times}"
+        page.wait_for_timeout(20)
+
+
+def heard(page, name):
+    return page.evaluate(f"window.heard['{name}'] || 0")
+
+
+def test_a_change_reaches_the_page_at_once_and_the_page_says_live(page_of, live_server):
+    page = page_of("ruwan")
+    page.goto("/")
+    page.locator("#live[data-live=live]").wait_for()
+    assert page.locator("#live").inner_text().strip().endswith("live")
+    page.evaluate(COUNT)
+    change(live_server, f"queue:{live_server.world.departments['orthodontics']}")
+    until_heard(page, "queue:changed", 1, 1)
+    assert heard(page, "calls:changed") == 0
+
+
+def test_a_cut_stream_comes_back_without_missing_or_doubling(page_of, live_server):
+    page = page_of("ruwan")
+    page.goto("/")
+    page.locator("#live[data-live=live]").wait_for()
+    page.evaluate(COUNT)
+    topic = f"queue:{live_server.world.departments['restorative']}"
+    change(live_server, topic)
+    until_heard(page, "queue:changed", 1)
+    hub = live_server.app.extensions["live"]
+    for stream in list(hub.streams):
+        stream.close()
+    change(live_server, topic)
+    until_heard(page, "queue:changed", 2)
+    page.wait_for_timeout(500)
+    assert heard(page, "queue:changed") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["refused", "silent"])
+def test_a_blocked_stream_is_replaced_by_polling(context_of, live_server, faults, how):
+    context = context_of("ruwan")
+    page = context.new_page()
+    if how == "refused":
+        context.route("**/live/stream*", lambda route: route.fulfill(status=503, body=""))
+    else:
+        context.route("**/live/stream*", lambda route: None)
+    page.goto("/")
+    page.evaluate(COUNT)
+    until_heard(page, "live:poll", 2, 12)
+    page.locator("#live[data-live=old]").wait_for(timeout=15_000)
+    assert "s old" in page.locator("#live").inner_text()
+    context.unroute("**/live/stream*")
+    if how == "refused":
+        page.locator("#live[data-live=live]").wait_for(timeout=20_000)
+    faults.clear()
+
+
+def test_a_tab_that_is_shown_again_refetches(page_of, live_server):
+    page = page_of("kamal")
+    page.goto("/")
+    page.locator("#live[data-live=live]").wait_for()
+    page.evaluate(COUNT)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert heard(page, "live:poll") == 1
