@@ -2,15 +2,25 @@
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-EXAMPLES = re.compile(r"change[-_ ]?me|example|secret|password|xxx|^\s*$|^(.)\1*$", re.IGNORECASE)
+EXAMPLES = re.compile(
+    r"change[-_ ]?me|example|secret|password|xxx|your[-_]|^(.{1,4})\1*$|0123456789|abcdefgh", re.IGNORECASE
+)
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+HOST = re.compile(r"\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.IGNORECASE)
+
+
+# Providers add these to the address they give; whether TLS is used and verified is said by DATABASE_CA alone.
+PROVIDERS_TLS_WORDS = {"ssl-mode", "ssl_mode", "sslmode"}
 
 
 class ConfigError(Exception):
@@ -22,7 +32,7 @@ class Config:
     """`mode` is `production`, `embedded` (one machine, everything started by `make run`) or `test`."""
 
     mode: str
-    database_url: str
+    database_url: str = field(repr=False)  # holds a password
     secret_key: str = field(repr=False)
     audit_key: str = field(repr=False)
     s3_endpoint: str = ""
@@ -33,6 +43,7 @@ class Config:
     database_tls: bool = True
     pool_size: int = 8
     trusted_hosts: tuple[str, ...] = ()
+    s3_tls: bool = True
     proxy_hops: int = 0
     secure_cookies: bool = True
     smtp_url: str = field(default="", repr=False)  # smtp://user:password@host:587 or smtps://...
@@ -60,7 +71,7 @@ class Config:
 
         def secret(name: str, least: int) -> str:
             value = needed(name)
-            if value and (len(value) < least or (mode == "production" and EXAMPLES.search(value))):
+            if value and (len(value) < least or (mode != "test" and EXAMPLES.search(value))):
                 faults.append(f"{name} is too short or an example value. Use at least {least} random characters.")
             return value
 
@@ -88,6 +99,7 @@ class Config:
             s3_secret_key=secret("S3_SECRET_KEY", 8),
             database_ca=env.get("DATABASE_CA", "").strip(),
             database_tls=switch("DATABASE_TLS", True),
+            s3_tls=switch("S3_TLS", True),
             pool_size=number("DATABASE_POOL", 8, 1, 100),
             trusted_hosts=tuple(host.strip() for host in env.get("TRUSTED_HOSTS", "").split(",") if host.strip()),
             proxy_hops=number("PROXY_HOPS", 0, 0, 5),
@@ -106,41 +118,77 @@ class Config:
 
     def _faults(self) -> list[str]:
         """What is wrong with values that are there."""
-        faults = []
         production = self.mode == "production"
-        if self.database_url:
-            try:
-                url = make_url(self.database_url)
-            except ArgumentError:
-                return ["DATABASE_URL is not a database address like mysql://user:password@host:3306/chairside."]
-            backend = url.get_backend_name()
-            if backend not in ("mysql", "mariadb", "sqlite", "postgresql"):
-                faults.append(f"DATABASE_URL names {backend!r}; MySQL, MariaDB, PostgreSQL and SQLite are known.")
-            elif backend == "sqlite" and production:
+        faults = self._database_faults(production) if self.database_url else []
+        if self.secret_key and self.secret_key == self.audit_key:
+            faults.append("AUDIT_KEY is the same as SECRET_KEY. They protect different things: choose two values.")
+        if self.s3_endpoint:
+            parts = _address(self.s3_endpoint)
+            if parts is None or parts.scheme not in ("http", "https"):
+                faults.append("S3_ENDPOINT is not an address like https://account.r2.cloudflarestorage.com.")
+            elif production and parts.scheme == "http" and self.s3_tls:
+                faults.append(
+                    "S3_ENDPOINT is plain http. Use https, or set S3_TLS=off when the store is reached "
+                    "over a private network of its own."
+                )
+        if self.s3_bucket and not BUCKET.fullmatch(self.s3_bucket) and self.mode != "test":
+            faults.append("S3_BUCKET is not a bucket's name: 3 to 63 lower-case letters, digits, dots and dashes.")
+        if production and EXAMPLES.search(self.s3_access_key):
+            faults.append("S3_ACCESS_KEY is an example value.")
+        if self.smtp_url:
+            parts = _address(self.smtp_url)
+            if parts is None or parts.scheme not in ("smtp", "smtps"):
+                faults.append("SMTP_URL is not an address like smtp://user:password@mail.host:587.")
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.mail_from):
+                faults.append("MAIL_FROM is missing or no e-mail address: the sender of password mails.")
+        if production and not self.trusted_hosts:
+            faults.append("TRUSTED_HOSTS is missing: the host names under which people reach the clinic, with commas.")
+        faults += [
+            f"TRUSTED_HOSTS holds {host!r}, which is not a host name: leave out https://, ports and paths."
+            for host in self.trusted_hosts
+            if not HOST.fullmatch(host)
+        ]
+        return faults
+
+    def _database_faults(self, production: bool) -> list[str]:
+        try:
+            url = make_url(self.database_url)
+        except (ArgumentError, ValueError):
+            return ["DATABASE_URL is not a database address like mysql://user:password@host:3306/chairside."]
+        faults = []
+        backend = url.get_backend_name()
+        if backend not in ("mysql", "mariadb", "sqlite", "postgresql"):
+            return [f"DATABASE_URL names {backend!r}; MySQL, MariaDB, PostgreSQL and SQLite are known."]
+        if backend == "sqlite":
+            if production:
                 faults.append(
                     "DATABASE_URL names SQLite, which serves demonstrations only; production needs MySQL or MariaDB."
                 )
-            elif backend != "sqlite" and production and self.database_tls and not self.database_ca:
-                faults.append(
-                    "DATABASE_CA is missing: name the file with the database's certificate authority, "
-                    "or set DATABASE_TLS=off when the database is reached over a private network of its own."
-                )
-            if production and url.password and EXAMPLES.search(url.password):
-                faults.append("DATABASE_URL holds an example password. Choose a random one.")
-        if self.database_ca and not Path(self.database_ca).is_file():
-            faults.append("DATABASE_CA names a file that is not there.")
-        if self.s3_endpoint:
-            parts = urlsplit(self.s3_endpoint)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                faults.append("S3_ENDPOINT is not an address like https://account.r2.cloudflarestorage.com.")
-        if self.smtp_url and (
-            urlsplit(self.smtp_url).scheme not in ("smtp", "smtps") or not urlsplit(self.smtp_url).hostname
-        ):
-            faults.append("SMTP_URL is not an address like smtp://user:password@mail.host:587.")
-        if self.smtp_url and "@" not in self.mail_from:
-            faults.append("MAIL_FROM is missing: the sender's address for password mails.")
-        if production and not self.trusted_hosts:
-            faults.append("TRUSTED_HOSTS is missing: the host names under which people reach the clinic, with commas.")
+            return faults
+        if not url.host and "unix_socket" not in url.query or not url.database:
+            faults.append(
+                "DATABASE_URL lacks the host or the database's name: mysql://user:password@host:3306/chairside."
+            )
+        if backend == "postgresql" and find_spec("psycopg") is None:
+            faults.append(
+                "DATABASE_URL names PostgreSQL, whose driver is not installed: pip install 'psycopg[binary]'."
+            )
+        unknown = sorted(set(url.query) - {"charset", "unix_socket"} - PROVIDERS_TLS_WORDS)
+        if unknown:
+            faults.append(f"DATABASE_URL holds {', '.join(unknown)} after the question mark; leave them out.")
+        if production and url.password and EXAMPLES.search(str(url.password)):
+            faults.append("DATABASE_URL holds an example password. Choose a random one.")
+        if production and not url.password and "unix_socket" not in url.query:
+            faults.append("DATABASE_URL holds no password.")
+        if production and self.database_tls and not self.database_ca and "unix_socket" not in url.query:
+            faults.append(
+                "DATABASE_CA is missing: name the file with the database's certificate authority, "
+                "or set DATABASE_TLS=off when the database is reached over a private network of its own."
+            )
+        if self.database_ca and not self.database_tls:
+            faults.append("DATABASE_CA is set, but DATABASE_TLS is off. Leave one of them out.")
+        if self.database_ca:
+            faults += _certificate_faults(Path(self.database_ca))
         return faults
 
     def flask(self) -> dict[str, object]:
@@ -166,7 +214,7 @@ class Config:
         }
 
     def sqlalchemy_url(self) -> str:
-        url = make_url(self.database_url)
+        url = make_url(self.database_url).difference_update_query(PROVIDERS_TLS_WORDS)
         if url.get_backend_name() in ("mysql", "mariadb"):
             url = url.set(drivername=f"{url.get_backend_name()}+pymysql").update_query_dict({"charset": "utf8mb4"})
         elif url.get_backend_name() == "postgresql":
@@ -200,3 +248,23 @@ class Config:
         elif self.database_ca:
             options["connect_args"] = {"sslmode": "verify-full", "sslrootcert": self.database_ca}
         return options
+
+
+def _address(text: str) -> SplitResult | None:
+    """The parts of an address with a host and, if any, a sensible port; None for anything else."""
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", text)
+    except ValueError:  # a port that is no number
+        return None
+    return parts if is_whole else None
+
+
+def _certificate_faults(path: Path) -> list[str]:
+    if not path.is_file():
+        return [f"DATABASE_CA names {path}, which is not a file."]
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (ssl.SSLError, OSError):
+        return [f"DATABASE_CA names {path}, which holds no certificate in PEM form that can be read."]
+    return []

@@ -70,7 +70,7 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> None:
             # Any answer will do, a refusal for want of credentials too.
             wait_until("the object store answers", lambda: answers(settings["S3_ENDPOINT"]), children, seconds=60)
             do("Preparing the object store", "prepare-store", settings=settings)
-    children.append(printer(runtime))
+    children.append(printer(runtime, log=None if production else data / "printer.log"))
     web = Child("web server", [BIN / "gunicorn", "-c", ROOT / "gunicorn.conf.py", "wsgi:app"], settings)
     children.append(web)
     address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{port}"
@@ -173,10 +173,12 @@ def object_store(data: Path, settings: dict[str, str]) -> "Child":
     return child
 
 
-def printer(runtime: Path) -> "Child":
+def printer(runtime: Path, log: Path | None) -> "Child":
     """The renderer of PDF files, with no secret in its environment: it opens documents that people filled."""
     command = [sys.executable, ROOT / "clinic" / "printing" / "renderer.py", runtime / "printer.sock"]
-    return Child("printer", command, plain_environment(runtime))
+    child = Child("printer", command, plain_environment(runtime), log)
+    child.needed = False  # a clinic that cannot print goes on
+    return child
 
 
 def plain_environment(home: Path) -> dict[str, str]:
@@ -211,11 +213,14 @@ class Child:
         self.log = log
         self.early_ends = 0
         self.grace = GRACE
+        self.needed = True
+        self.start_at: float | None = None  # when to start it again, while it is ended
         self.leaves: list[Path] = []  # what it leaves behind in /tmp
         self.start()
 
     def start(self) -> None:
-        output = self.log.open("w") if self.log else None
+        self.start_at = None
+        output = self.log.open("a") if self.log else None
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
@@ -227,19 +232,17 @@ class Child:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
-    def restart(self) -> None:
-        """Say that it ended and start it again; give up when it keeps ending."""
+    def announce_end(self) -> None:
+        """Say that it ended and start it again, less and less often; give up on what the clinic cannot be without."""
         self.early_ends = 0 if time.monotonic() - self.started > STEADY else self.early_ends + 1
-        if self.early_ends >= TRIES:
-            where = f" See {self.log}." if self.log else ""
+        see = f" See {self.log}." if self.log else ""
+        if self.early_ends >= TRIES and self.needed:
             sys.exit(
-                f"The {self.name} ended {TRIES} times in a row (status {self.process.returncode}). Giving up.{where}"
+                f"The {self.name} ended {TRIES} times in a row (status {self.process.returncode}). Giving up.{see}"
             )
-        print(f"The {self.name} ended (status {self.process.returncode}); starting it again.", flush=True)
+        print(f"The {self.name} ended (status {self.process.returncode}); starting it again.{see}", flush=True)
         self.kill_group()
-        stopping.wait(min(self.early_ends, 5))
-        if not stopping.is_set():
-            self.start()
+        self.start_at = time.monotonic() + min(2**self.early_ends - 1, 60)
 
     def kill_group(self) -> None:
         with suppress(ProcessLookupError):
@@ -275,8 +278,11 @@ def wait_until(what: str, is_so: Callable[[], bool], needed: list[Child], *, sec
 def watch(children: list[Child]) -> None:
     while not stopping.wait(0.5):
         for child in children:
-            if child.ended():
-                child.restart()
+            if child.start_at is not None:
+                if time.monotonic() >= child.start_at:
+                    child.start()
+            elif child.ended():
+                child.announce_end()
         reap_orphans(children)
 
 

