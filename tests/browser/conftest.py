@@ -167,5 +167,6 @@ def page_of(context_of: Callable[..., BrowserContext]) -> Callable[..., Page]:
 
 
 def _note_console(message: ConsoleMessage, faults: list[str]) -> None:
-    if message.type == "error" and not REFUSED.search(message.text):
+    asked_by_browser = message.location.get("url", "").endswith("/favicon.ico")  # the browser asks on its own
+    if message.type == "error" and not asked_by_browser and not REFUSED.search(message.text):
         faults.append(f"{message.page.url if message.page else ''}: {message.text}")
