@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from clinic import audit, security, sessions
+from clinic import audit, security, sessions, settings
 from clinic.errors import NotAllowed
 from clinic.extensions import db
 from clinic.htmx import is_htmx
@@ -157,17 +157,16 @@ def init_app(app: Flask) -> None:
 def enforce() -> ResponseReturnValue | None:
     """Refuse what is not declared, not signed in, locked, not permitted, or not from our own page. In that order."""
     audit.origin.set(audit.Origin(request.remote_addr or "", (request.user_agent.string or "")[:255]))
-    g.csrf_owner = request.cookies.get(security.cookie_name("device"), "")
-    if request.endpoint is None:
-        return None  # Flask answers 404 or 405
     if request.endpoint == "static":
         return None
+    session = sessions.current()
+    device = security.device_token()
+    g.csrf_owner = session.token_hash if session else security.digest(device) if device else ""
+    if request.endpoint is None:
+        return None  # Flask answers 404 or 405
     access = access_of(request.endpoint)
     if access is None:
         raise NotAllowed("This page has not declared who may use it. Tell an administrator.")
-    session = sessions.current()
-    if session:
-        g.csrf_owner = session.token_hash
     if access.permission is not None:
         refusal = _refusal(access, session)
         if refusal is not None:
@@ -191,10 +190,25 @@ def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue
         raise NotAllowed("This is not part of your role. Ask an administrator if you need it for your work.")
     if session.user.must_change_password and request.endpoint not in CHANGE_PASSWORD_ENDPOINTS:
         return _send_to(url_for("account.password"), 401)
+    if must_enrol(session.user) and request.endpoint not in ENROL_ENDPOINTS:
+        return _send_to(url_for("account.second_factor"), 401)
     return None
 
 
-CHANGE_PASSWORD_ENDPOINTS = frozenset({"account.password", "account.change_password", "auth.sign_out"})
+def must_enrol(user: User) -> bool:
+    """Whether the person's role asks for a second factor that they have not set up yet."""
+    return user.totp_confirmed_at is None and user.role in settings.read("totp_roles")
+
+
+LOCK_ENDPOINTS = frozenset(
+    {"auth.sign_out", "auth.lock", "auth.locked", "auth.unlock", "auth.unlock_by_password", "auth.active"}
+)
+CHANGE_PASSWORD_ENDPOINTS = LOCK_ENDPOINTS | {"account.password", "account.change_password"}
+ENROL_ENDPOINTS = CHANGE_PASSWORD_ENDPOINTS | {
+    "account.second_factor",
+    "account.begin_second_factor",
+    "account.confirm_second_factor",
+}
 
 
 def _send_to(url: str, status: int) -> ResponseReturnValue:

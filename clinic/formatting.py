@@ -44,6 +44,22 @@ def since(start: datetime) -> str:
     return wait((clock.now() - start).total_seconds())
 
 
+def browser(user_agent: str) -> str:
+    """`Firefox on Windows`, from what a browser says of itself."""
+    names = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "Mac"),
+        ("Linux", "Linux"),
+    )
+    name = next((word for sign, word in names if sign in user_agent), "A browser")
+    system = next((word for sign, word in systems if sign in user_agent), "an unknown system")
+    return f"{name} on {system}"
+
+
 def iso(value: datetime) -> str:
     return value.isoformat()
 
@@ -60,5 +76,5 @@ def ordinal(place: int) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for shown in (day, when, clock_time, age, wait, since, iso, words, ordinal):
+    for shown in (day, when, clock_time, age, wait, since, iso, words, ordinal, browser):
         app.add_template_filter(shown)

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from flask import Response, g, make_response, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from clinic import clock
+from clinic import clock, sessions
 from clinic.errors import Conflict, DomainError, Unavailable
 from clinic.extensions import db
-from clinic.models import OnceKey
+from clinic.models import Draft, OnceKey
 
 TRIES = 3
 # Deadlock, lock wait timeout, row changed since the snapshot; and SQLite's "database is locked".
@@ -54,6 +54,7 @@ def run(view: Callable[[], ResponseReturnValue], *, owner: str | None, needs_key
             if not _asks_for_redo(error):
                 raise
             db.session.rollback()
+            sessions.forget()  # what the rollback expired is loaded anew
             if attempt < TRIES:
                 time.sleep(random.uniform(0.02, 0.08) * attempt)
     raise Unavailable("Many people changed the same thing at once. Nothing was saved; try again.")
@@ -62,6 +63,9 @@ def run(view: Callable[[], ResponseReturnValue], *, owner: str | None, needs_key
 def commit(answer: ResponseReturnValue, *, say: str | None = None, undo: str | None = None) -> Response:
     """Store the answer beside the key and commit the act: the one commit of a request."""
     response = make_response(answer)
+    session = g.get("auth_session")
+    if session and response.status_code < 400:  # what was typed has arrived: its draft is done with
+        db.session.execute(delete(Draft).where(Draft.user_id == session.user_id, Draft.form == request.path))
     claimed = g.pop("once_claimed", None)
     if claimed is not None:
         headers = [[name, response.headers[name]] for name in KEPT_HEADERS if name in response.headers]

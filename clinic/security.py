@@ -1,9 +1,12 @@
 """Headers, cookies and the proof that a form came from our own page."""
 
+import base64
 import hashlib
 import hmac
+import re
 import secrets
 
+from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
@@ -30,6 +33,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 
+DEVICE_SECONDS = 400 * 24 * 3600  # the longest a browser keeps a cookie
+DEVICE_TOKEN = re.compile(r"[\w-]{43}")
+
 
 def init_app(app: Flask) -> None:
     app.after_request(_harden)
@@ -42,6 +48,8 @@ def _harden(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     # Pages hold health data: no cache, no back-forward cache, nothing left on a shared terminal.
     response.headers.setdefault("Cache-Control", "no-store")
+    if "new_device" in g:
+        set_cookie(response, "device", g.new_device, max_age=DEVICE_SECONDS)
     return response
 
 
@@ -67,8 +75,26 @@ def set_cookie(response: Response, name: str, value: str, *, max_age: int | None
     )
 
 
+def device_token() -> str:
+    """The random name of this browser, from its cookie; empty when it has none (or one that we never gave)."""
+    token = g.get("new_device") or request.cookies.get(cookie_name("device"), "")
+    return token if DEVICE_TOKEN.fullmatch(token) else ""
+
+
+def name_device() -> str:
+    """The name of this browser, given now if it has none; its cookie goes out with the answer."""
+    if not device_token():
+        g.new_device = secrets.token_urlsafe(32)
+    return device_token()
+
+
 def csrf_token() -> str:
-    """A token for forms, bound to the session (or, before sign-in, to the browser), masked anew each time."""
+    """A token for forms, bound to the session (or, before sign-in, to the browser), masked anew each time.
+
+    A browser on its first visit gets its name with the page that holds its first form.
+    """
+    if not g.csrf_owner:
+        g.csrf_owner = digest(name_device())
     true = _csrf(g.csrf_owner)
     pad = secrets.token_bytes(len(true))
     return (pad + bytes(a ^ b for a, b in zip(pad, true, strict=True))).hex()
@@ -85,10 +111,28 @@ def check_form_origin() -> None:
         raise BadRequest from None
     half = len(raw) // 2
     token = bytes(a ^ b for a, b in zip(raw[:half], raw[half:], strict=False))
-    if not hmac.compare_digest(token, _csrf(g.csrf_owner)):
+    if not g.csrf_owner or not hmac.compare_digest(token, _csrf(g.csrf_owner)):
         raise BadRequest
 
 
 def _csrf(owner: str) -> bytes:
     key = current_app.config["CHAIRSIDE"].secret_key.encode()
     return hmac.new(key, b"csrf:" + owner.encode(), hashlib.sha256).digest()[:16]
+
+
+def seal(text: str, purpose: str) -> str:
+    """Encrypt a text with the application's key; only `unseal` with the same purpose reads it. Safe in an address."""
+    return _cipher(purpose).encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str, purpose: str, *, seconds: int | None = None) -> str | None:
+    """The sealed text; None when it is not ours, was sealed for another purpose, or is older than `seconds`."""
+    try:
+        return _cipher(purpose).decrypt(sealed.encode(), ttl=seconds).decode()
+    except InvalidToken:
+        return None
+
+
+def _cipher(purpose: str) -> Fernet:
+    key = current_app.config["CHAIRSIDE"].secret_key.encode()
+    return Fernet(base64.urlsafe_b64encode(hmac.new(key, b"seal:" + purpose.encode(), hashlib.sha256).digest()))

@@ -1,15 +1,21 @@
-"""Sign-ins kept on the server: a random cookie names a row; the row can be locked and ended at any time."""
+"""Sign-ins kept on the server: a random cookie names a row; the row can be locked and ended at any time.
 
-import secrets
-from datetime import timedelta
+Here is what the web layer asks of them on every request; operations/sign_in.py opens, locks and ends them.
+"""
+
+import logging
+from datetime import datetime, timedelta
 
 from flask import Response, g, request
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import joinedload
 
 from clinic import clock, security, settings
 from clinic.extensions import db
-from clinic.models import AuthSession, Device, User
+from clinic.models import AuthSession, User
+
+log = logging.getLogger(__name__)
 
 TOUCH_EVERY = timedelta(seconds=5)
 LONGEST = timedelta(hours=12)  # a working day; then everyone signs in again
@@ -40,43 +46,40 @@ def is_locked(session: AuthSession) -> bool:
 
 
 def touch(session: AuthSession) -> None:
-    """Remember that the person acted; written at most every `TOUCH_EVERY`, in a statement of its own."""
+    """Remember that the person acted, at most every `TOUCH_EVERY`. A locked session is not woken by anything but its unlocking."""
     at = clock.now()
-    if at - session.active_at > TOUCH_EVERY:
-        db.session.execute(update(AuthSession).where(AuthSession.id == session.id).values(active_at=at))
+    if at - session.active_at > TOUCH_EVERY and not is_locked(session):
+        note_activity(session, at)
+
+
+def note_activity(session: AuthSession, at: datetime) -> None:
+    """Move the instant of the last act forward, in a transaction of its own. A database that only reads stops nobody from reading."""
+    try:
+        db.session.execute(
+            update(AuthSession)
+            .where(AuthSession.id == session.id, AuthSession.active_at < at)
+            .values(active_at=at)
+            .execution_options(synchronize_session=False)
+        )
         db.session.commit()
+    except DBAPIError as error:
+        log.warning("activity not written: %s", type(error.orig).__name__)
+        db.session.rollback()
+        forget()
 
 
-def start(user: User, *, method: str, device: Device | None) -> tuple[AuthSession, str]:
-    """Open a session for a person who has proved who they are; answers it and the cookie's secret."""
-    token = secrets.token_urlsafe(32)
-    at = clock.now()
-    session = AuthSession(
-        token_hash=security.digest(token),
-        user=user,
-        device_id=device.id if device else None,
-        method=method,
-        created_at=at,
-        active_at=at,
-        address=request.remote_addr or "",
-        user_agent=(request.user_agent.string or "")[:255],
-    )
-    db.session.add(session)
-    db.session.flush()
-    return session, token
-
-
-def end(session: AuthSession, *, reason: str) -> None:
-    session.ended_at = clock.now()
-    session.end_reason = reason
+def forget() -> None:
+    """Load the session and its user anew when they are next asked for (after a rollback)."""
+    g.pop("auth_session", None)
+    g.pop("_login_user", None)
 
 
 def put_cookie(response: Response, token: str) -> None:
     security.set_cookie(response, "session", token, strict=False)
 
 
-def drop_cookie(response: Response) -> None:
-    security.set_cookie(response, "session", "", max_age=0)
+def drop_cookie(response: Response, name: str = "session") -> None:
+    security.set_cookie(response, name, "", max_age=0)
 
 
 def _load() -> AuthSession | None:

@@ -80,6 +80,9 @@ class AuthSession(Base):
     user_id: Mapped[int] = references("user.id", index=True)
     device_id: Mapped[int | None] = references("device.id", index=True)
     method: Mapped[str] = mapped_column(String(16))  # password, remembered, pin
+    family: Mapped[str | None] = mapped_column(
+        String(64), index=True
+    )  # of the remember token that opened it or came with it
     created_at: Mapped[datetime]
     active_at: Mapped[datetime]  # the last act of the person; streams and polling do not count
     locked_at: Mapped[datetime | None]
@@ -132,13 +135,13 @@ class PasswordReset(Base):
 
 
 class SignInThrottle(Base):
-    """Failed tries of one bucket (an account, an address, an account on a known device) in its current window."""
+    """Failed tries in a row of one bucket: an account, an address, an account on a device it knows (operations/throttle.py)."""
 
     __tablename__ = "sign_in_throttle"
 
     bucket: Mapped[str] = mapped_column(String(80), primary_key=True)
     failures: Mapped[int] = mapped_column(default=0)
-    window_start: Mapped[datetime]
+    last_failure_at: Mapped[datetime]
     blocked_until: Mapped[datetime | None]
 
 

@@ -92,7 +92,7 @@ def upgrade() -> None:
         "sign_in_throttle",
         sa.Column("bucket", sa.String(length=80), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("window_start", UtcDateTime(), nullable=False),
+        sa.Column("last_failure_at", UtcDateTime(), nullable=False),
         sa.Column("blocked_until", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("bucket", name=op.f("pk_sign_in_throttle")),
         mysql_charset="utf8mb4",
@@ -187,6 +187,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("device_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("method", sa.String(length=16), nullable=False),
+        sa.Column("family", sa.String(length=64), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("active_at", UtcDateTime(), nullable=False),
         sa.Column("locked_at", UtcDateTime(), nullable=True),
@@ -206,6 +207,7 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
     )
     op.create_index(op.f("ix_auth_session_device_id"), "auth_session", ["device_id"], unique=False)
+    op.create_index(op.f("ix_auth_session_family"), "auth_session", ["family"], unique=False)
     op.create_index(op.f("ix_auth_session_user_id"), "auth_session", ["user_id"], unique=False)
     op.create_table(
         "draft",

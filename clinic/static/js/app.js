@@ -7,3 +7,5 @@ import "./palette.js";
 import "./theme.js";
 import "./requests.js";
 import "./live.js";
+import "./drafts.js";
+import "./lock.js";

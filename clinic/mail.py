@@ -1,0 +1,55 @@
+"""Mail, by the server that SMTP_URL names. Never sent inside a transaction, and never waited for by the person who asked."""
+
+import logging
+import smtplib
+import ssl
+import threading
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from flask import current_app
+
+from clinic.config import Config
+
+log = logging.getLogger(__name__)
+PATIENCE = 20  # seconds for each answer of the mail server
+
+
+def is_set_up() -> bool:
+    return bool(current_app.config["CHAIRSIDE"].smtp_url)
+
+
+def post(to: str, subject: str, text: str) -> threading.Thread:
+    """Send in the background, so that the answer takes as long for an unknown address; answers the thread."""
+    config: Config = current_app.config["CHAIRSIDE"]
+    thread = threading.Thread(target=_try_to_send, args=(config, to, subject, text), name="mail", daemon=True)
+    thread.start()
+    return thread
+
+
+def send(config: Config, to: str, subject: str, text: str) -> None:
+    """Hand one message to the mail server. Raises OSError or smtplib.SMTPException."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = config.mail_from, to, subject
+    message.set_content(text)
+    url = urlsplit(config.smtp_url)
+    host = url.hostname or ""
+    trust = ssl.create_default_context()
+    if url.scheme == "smtps":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, url.port or 465, timeout=PATIENCE, context=trust)
+    else:
+        server = smtplib.SMTP(host, url.port or 587, timeout=PATIENCE)
+    with server:
+        server.ehlo()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=trust)
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+        server.send_message(message)
+
+
+def _try_to_send(config: Config, to: str, subject: str, text: str) -> None:
+    try:
+        send(config, to, subject, text)
+    except (OSError, smtplib.SMTPException) as error:
+        log.error("mail not sent: %s", type(error).__name__)  # neither address nor text belongs in a log
