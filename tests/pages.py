@@ -65,7 +65,10 @@ def _addresses(app: Flask, rule: Rule) -> Iterator[str]:
 def _model(name: str) -> type[Base]:
     """The model an argument names: `patient`, `entry` (of the queue), `call` (for a supervisor), `alert`."""
     tables = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
-    for table in (name, {"entry": "queue_entry", "call": "supervisor_call", "session": "auth_session"}.get(name, "")):
+    for table in (
+        name,
+        {"entry": "queue_entry", "call": "supervisor_call", "session": "auth_session", "person": "user"}.get(name, ""),
+    ):
         if table in tables:
             return tables[table]
     raise LookupError(f"tests/pages.py does not know which model {name}_id names")
