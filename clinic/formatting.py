@@ -13,6 +13,11 @@ def day(value: date | datetime) -> str:
     return f"{on:%a} {on.day} {on:%b %Y}"
 
 
+def short_day(value: date) -> str:
+    """2 Mar 1984, for rows."""
+    return f"{value.day} {value:%b %Y}"
+
+
 def when(value: datetime) -> str:
     """Tue 3 Mar 2026, 14:05."""
     return f"{day(value)}, {clock.local(value):%H:%M}"
@@ -76,5 +81,5 @@ def ordinal(place: int) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for shown in (day, when, clock_time, age, wait, since, iso, words, ordinal, browser):
+    for shown in (day, short_day, when, clock_time, age, wait, since, iso, words, ordinal, browser):
         app.add_template_filter(shown)

@@ -53,12 +53,19 @@ class Patient(Base):
     )
 
     @property
+    def initials(self) -> str:
+        """What stands where the photo will be."""
+        names = self.name.split()
+        return "".join(name[:1] for name in names[:1] + names[1:][-1:]).upper()
+
+    @property
     def active_alerts(self) -> list["Alert"]:
         """What to watch out for now, the most dangerous first; `alerts` must be loaded."""
         return [alert for alert in self.alerts if alert.ended_at is None]
 
 
 TOKEN_LENGTH = 120
+WHOLE_NAME = "="  # begins the token of a whole name, which keeps it out of the way of the words
 
 
 class PatientToken(Base):

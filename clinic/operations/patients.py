@@ -10,7 +10,7 @@ from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import day, when
 from clinic.models import Patient, PatientToken, QueueEntry, User, Visit, VisitStatus
-from clinic.models.patient import TOKEN_LENGTH
+from clinic.models.patient import TOKEN_LENGTH, WHOLE_NAME
 from clinic.operations.counters import next_number
 from clinic.queries.patients import EXPECTED, alike, last_changes
 from clinic.text import APOSTROPHES, begins_here, digits, sort_key, unspaced, words
@@ -76,7 +76,7 @@ def change_patient(
     if patient.archived_at:
         raise DomainError(f"{patient.name} is archived. Restore the record to change it.")
     theirs, mine = written_of(patient), written(fields)
-    base = theirs if version == patient.version else theirs | was
+    base = theirs if version == patient.version else {name: was.get(name) for name in mine}
     both = [name for name in mine if mine[name] != base[name] and theirs[name] not in (base[name], mine[name])]
     if both:
         raise _changed_on_both_sides(patient, both, theirs, mine)
@@ -97,7 +97,7 @@ def change_patient(
             after={name: mine[name] for name in changed},
         )
         nudge_queues(patient)
-    return [name for name in mine if theirs[name] != base[name]]
+    return [name for name in mine if base[name] is not None and theirs[name] != base[name]]
 
 
 def _changed_on_both_sides(patient: Patient, both: list[str], theirs: dict[str, str], mine: dict[str, str]) -> Conflict:
@@ -201,12 +201,13 @@ def tokens_of(patient: Patient) -> set[str]:
     code and its bare number, the ends of the phone numbers from four digits, the birth date (1984-03-02).
     """
     name = words(patient.name)
-    tokens = {*name, " ".join(name), " ".join(name[-1:] + name[:-1]), *_pieces(patient.name)}
+    tokens = {*name, *_pieces(patient.name)}
+    tokens |= {WHOLE_NAME + " ".join(name), WHOLE_NAME + " ".join(name[-1:] + name[:-1])}
     for word in name:
         if unspaced(word):
             starts = [place for place, char in enumerate(word) if begins_here(char)][:MOST_SUFFIXES]
             tokens |= {word[start:] for start in starts}
-    code = patient.code.lower()
+    code = patient.code.lower().removeprefix("p-")  # whoever types p means a name
     number = code.rpartition("-")[2]
     tokens |= {code, number, number.lstrip("0")}
     phone = digits(patient.phone)

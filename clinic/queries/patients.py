@@ -22,7 +22,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.models.patient import TOKEN_LENGTH
+from clinic.models.patient import TOKEN_LENGTH, WHOLE_NAME
 from clinic.queries.paging import Order, Page, count_up_to, page_of
 from clinic.queries.scope import is_running, seen_ids, sees_everyone, visible_patients
 from clinic.text import ascii_digits, digits, fold, words
@@ -32,7 +32,7 @@ PHONE_TAIL = 8  # digits by which two ways to write a phone number (0..., +94...
 MOST_WORDS = 6
 LIKE_PHONE = 6  # digits from which a phone number tells people apart
 MOST_VISITS = 10
-COMMON = 10_000  # a beginning of so many tokens is counted no further
+COMMON = 20_000  # a beginning of so many tokens is counted no further
 
 
 def patient_for(viewer: User, patient_id: int) -> Patient | None:
@@ -67,11 +67,10 @@ def readings(text: str) -> list[tuple[str, ...]]:
     text = ascii_digits(fold(text))
     ways: list[tuple[str, ...]] = []
     number = digits(text)
-    if code := re.fullmatch(r"(?:p-?)?(\d{1,4}(?:-\d{0,6})?)", text if not text.isdigit() else ""):
-        year, _, rest = code[1].partition("-")
-        ways += [(f"p-{code[1]}",)] + ([(f"p-{year}-{int(rest):05d}",)] if rest else [])
-    if re.fullmatch(r"\d{4}-\d{0,2}(-\d{0,2})?", text):
-        ways.append((text,))
+    if code := re.fullmatch(r"(?:p-?)?(\d{1,4}(?:-\d{0,6})?)|\d{4}-\d{2}-\d{0,2}", text if not text.isdigit() else ""):
+        ways.append((text if code[1] is None else code[1],))
+        year, _, rest = (code[1] or "").partition("-")
+        ways += [(f"{year}-{int(rest):05d}",)] if rest else []
     if (day := _day_or_none(text)) is not None:
         ways.append((day,))
     if number and re.fullmatch(r"[\d\s+()./-]+", text):
@@ -85,8 +84,8 @@ def _chunk(chunk: str) -> list[str]:
     """The tokens one typed word stands for."""
     if (day := _day_or_none(chunk)) is not None:
         return [day]
-    if re.fullmatch(r"p-[\d-]+|\d{4}-\d{2}(-\d{0,2})?", chunk):
-        return [chunk]
+    if re.fullmatch(r"(p-)?\d{4}-[\d-]*", chunk):
+        return [chunk.removeprefix("p-")]
     if chunk.startswith("+") and digits(chunk):
         return [digits(chunk)[-PHONE_TAIL:]]
     return words(chunk)
@@ -109,10 +108,13 @@ def _longest_only(prefixes: list[str]) -> tuple[str, ...]:
 def _matching(viewer: User, prefixes: tuple[str, ...], limit: int) -> list[Patient]:
     if len(prefixes) == 1:
         return _in_token_order(viewer, prefixes[0], (), limit)
-    whole = _in_token_order(viewer, " ".join(prefixes)[:TOKEN_LENGTH], (), limit)
+    whole = _in_token_order(viewer, (WHOLE_NAME + " ".join(prefixes))[:TOKEN_LENGTH], (), limit)
     if len(whole) >= limit:
         return whole
-    counts = dict(zip(prefixes, _counts(prefixes), strict=True))
+    if sees_everyone(viewer):
+        counts = dict(zip(prefixes, _counts(prefixes), strict=True))
+    else:  # their patients are few: look at each
+        counts = {prefix: COMMON - len(prefix) for prefix in prefixes}
     rarest = min(prefixes, key=lambda prefix: counts[prefix])
     others = tuple((prefix, counts[prefix] >= COMMON) for prefix in prefixes if prefix != rarest)
     return list(dict.fromkeys(whole + _in_token_order(viewer, rarest, others, limit)))
@@ -226,7 +228,7 @@ def alike(viewer: User, *, name: str, birth_date: date | None, phone: str, limit
     if birth_date and typed:
         found += _in_token_order(viewer, birth_date.isoformat(), ((typed[0], True),), 20)
     if len(whole) >= 3:
-        found += _in_token_order(viewer, whole, (), 20)
+        found += _in_token_order(viewer, (WHOLE_NAME + whole)[:TOKEN_LENGTH], (), 20)
     if len(number) >= LIKE_PHONE:
         found += _in_token_order(viewer, number[-PHONE_TAIL:], (), 20)
     likely = [Alike(patient, _shared(patient, typed, birth_date, number)) for patient in dict.fromkeys(found)]

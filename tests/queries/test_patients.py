@@ -47,7 +47,7 @@ def test_a_name_without_spaces_is_found_from_any_letter(world, session, typed):
     assert names(search_patients(world.user("ruwan"), typed)) == ["吴美玲"]
 
 
-@pytest.mark.parametrize("typed", ["ana fern", "%", "_", "a_z%", "\\", "", "  ", "ana zz", "\x00", "+", "p--"])
+@pytest.mark.parametrize("typed", ["ana fern", "%", "_", "a_z%", "\\", "", "  ", "ana zz", "\x00", "+"])
 def test_nothing_is_found_by_what_matches_nobody(world, session, typed):
     assert "Ana Perera" not in names(search_patients(world.user("ruwan"), typed))
 
