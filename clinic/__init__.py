@@ -1,6 +1,7 @@
 """Chairside: the teaching dental clinic's whole day in one tool."""
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -10,10 +11,22 @@ from clinic.config import Config
 from clinic.extensions import compress, db, login_manager, migrate
 
 
+class NoClientSession(SessionInterface):
+    """Nothing is kept in Flask's signed cookie; people's sessions are rows (clinic/sessions.py)."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        return None
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        return None
+
+
 class Chairside(Flask):
     """A Flask whose every view runs as one transaction that is safe to repeat (see clinic/once.py)."""
 
     jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+
+    session_interface = NoClientSession()
 
     def send_static_file(self, filename: str) -> Response:
         return assets.send(filename)

@@ -121,6 +121,23 @@ def live_server(_live_app: tuple[Flask, str]) -> LiveServer:
 
 
 @pytest.fixture(scope="session")
+def demo(worker: str) -> Iterator[LiveServer]:
+    """A server with the demo clinic: a busy day. Only for looking: nothing is rolled back."""
+    from tests.browser.clinic_of_demo import demo_server
+
+    with demo_server(make_config(fresh_mariadb(f"chairside_demo_{worker}"), pool_size=20)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pages_of_roles(demo: LiveServer) -> dict[str, dict[str, str]]:
+    """For each role's person in the demo clinic, the pages they can open: endpoint and address."""
+    from tests.browser.clinic_of_demo import pages_by_role
+
+    return pages_by_role(demo.app, demo.world)
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))

@@ -1,37 +1,26 @@
 """Every page, as every role, at the desk and on the tablet, light and dark: axe-core finds nothing serious or critical."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from clinic.models import Role
 from tests.browser import axe
-from tests.browser.clinic_of_demo import demo_server, pages_by_role
-from tests.browser.conftest import SIZES, LiveServer
-from tests.conftest import fresh_mariadb, make_config
-
-
-@pytest.fixture(scope="module")
-def demo(worker: str) -> Iterator[LiveServer]:
-    with demo_server(make_config(fresh_mariadb(f"chairside_demo_{worker}"), pool_size=20)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def pages(demo: LiveServer) -> dict[str, dict[str, str]]:
-    return pages_by_role(demo.app, demo.world)
+from tests.browser.conftest import SIZES
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("role", [role.value for role in Role])
-def test_nothing_keeps_a_person_out(role, demo, pages, chromium):
-    assert "home.index" in pages[role]
+def test_nothing_keeps_a_person_out(role, demo, pages_of_roles, chromium):
+    assert "home.index" in pages_of_roles[role]
     context = chromium.new_context(base_url=demo.url, **SIZES["desktop"])
     context.add_cookies([{"name": name, "value": value, "url": demo.url} for name, value in demo.sign_in(role).items()])
     page = context.new_page()
-    seen_before = {endpoint for other in list(pages)[: list(pages).index(role)] for endpoint in pages[other]}
+    seen_before = {
+        endpoint
+        for other in list(pages_of_roles)[: list(pages_of_roles).index(role)]
+        for endpoint in pages_of_roles[other]
+    }
     faults = []
-    for endpoint, url in pages[role].items():
+    for endpoint, url in pages_of_roles[role].items():
         page.set_viewport_size(SIZES["desktop"]["viewport"])
         page.emulate_media(color_scheme="light", reduced_motion="reduce")
         page.goto(url)

@@ -11,7 +11,7 @@ bp = Blueprint("theme", __name__)
 
 
 @bp.post("/theme")
-@requires(Permission.USE_ACCOUNT, needs_key=False)
+@requires(Permission.USE_ACCOUNT)
 def choose() -> Response:
     """Keep one's choice of colours."""
     theme = request.form.get("theme", "")
