@@ -170,6 +170,7 @@ def set_priority(entry_id: int, *, version: int, priority: int, reason: str, act
 def set_place(entry_id: int, *, version: int, first: bool | None, reason: str, actor: User) -> QueueEntry:
     """Move a waiting patient by hand to the head (`first`) or the end of the line; None takes the pin away again."""
     entry = _locked(entry_id, version=version, act=Act.SET_PLACE, actor=actor)
+    reason = _reason(reason) if first is not None else reason
     weights = db.session.execute(
         select(func.max(QueueEntry.weight), func.min(QueueEntry.weight)).where(
             QueueEntry.department_id == entry.department_id,
@@ -182,7 +183,7 @@ def set_place(entry_id: int, *, version: int, first: bool | None, reason: str, a
         entry.weight, entry.weight_reason, entry.weight_by_id = 0, None, None
     else:
         entry.weight = max(weights[0] or 0, 0) + 1 if first else min(weights[1] or 0, 0) - 1
-        entry.weight_reason, entry.weight_by_id = _reason(reason), actor.id
+        entry.weight_reason, entry.weight_by_id = reason, actor.id
     where = (
         "back to the usual place" if first is None else "to the head of the line" if first else "to the end of the line"
     )
@@ -385,7 +386,7 @@ def _insert(values: dict[str, Any]) -> QueueEntry:
     except IntegrityError as error:
         raise _taken(error, patient_id=values["patient_id"], chair_id=values.get("chair_id")) from error
     assert key is not None
-    return db.session.get_one(QueueEntry, key[0])
+    return db.session.get_one(QueueEntry, key[0], populate_existing=True)
 
 
 def _rewrite(entry: QueueEntry, **values: Any) -> None:
@@ -471,9 +472,10 @@ def _what_happened(entry: QueueEntry) -> str:
 def _where_now(held: QueueEntry) -> str:
     department = db.session.get_one(Department, held.department_id).name
     ticket = locked(Visit, held.visit_id, shared=True).ticket
+    by, since = _by(held.moved_by_id), f"{clock.local(held.started_at):%H:%M}"
     return (
-        f"{_name(held)} is already in the queue: {IN_WORDS[held.stage]} in {department} with ticket {ticket}"
-        f"{_by(held.moved_by_id)} since {clock.local(held.started_at):%H:%M}."
+        f"{_name(held)} is already in the queue: {IN_WORDS[held.stage]} in {department} with ticket {ticket}, "
+        f"moved there{by} at {since}."
     )
 
 

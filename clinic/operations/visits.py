@@ -179,9 +179,10 @@ def move_visit(visit: Visit, *, to: VisitStatus, version: int, actor: User, reas
 
 
 def mark_missed_visits(before: datetime, *, limit: int = 200) -> int:
-    """Mark scheduled visits that should have ended before this instant as not attended; answers how many.
+    """Mark scheduled visits whose appointment was before this instant as not attended; answers how many, at most `limit`.
 
-    For the job at the end of a session, which repeats it in transactions of their own until the answer is 0.
+    For the job at the end of a session, which repeats it in transactions of their own until the answer is 0. A visit that is being
+    checked in at this moment is left alone.
     """
     waiting = (
         select(Visit)
@@ -191,11 +192,7 @@ def mark_missed_visits(before: datetime, *, limit: int = 200) -> int:
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    missed = [
-        visit
-        for visit in db.session.execute(waiting).scalars()
-        if visit.starts_at + timedelta(minutes=visit.minutes) <= before
-    ]
+    missed = db.session.execute(waiting).scalars().all()
     for visit in missed:
         visit.status = VisitStatus.DID_NOT_ATTEND
         visit.outcome = "Did not attend"

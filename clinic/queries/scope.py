@@ -63,15 +63,19 @@ def _grants(viewer: User) -> list[Select[int]]:
 def may_move(viewer: User) -> ColumnElement[bool]:
     """The condition under which the viewer may see and move a queue entry, joined with its visit.
 
-    Front desk and nurses: every entry. Students: visits that are theirs, of patients they may see. Supervisors: their department, and
-    visits under them. Administrators: none.
+    Front desk and nurses: every entry. Students: visits that are theirs, of patients they may see. Supervisors: their department,
+    visits under them, and what they moved themselves (to undo a transfer). Administrators: none.
     """
     if viewer.role in (Role.RECEPTIONIST, Role.NURSE):
         return true()
     if viewer.role is Role.STUDENT:
         return and_(Visit.student_id == viewer.id, may_see(viewer, Visit.patient_id))
     if viewer.role is Role.SUPERVISOR:
-        return or_(QueueEntry.department_id == viewer.department_id, Visit.supervisor_id == viewer.id)
+        return or_(
+            QueueEntry.department_id == viewer.department_id,
+            Visit.supervisor_id == viewer.id,
+            QueueEntry.moved_by_id == viewer.id,
+        )
     return false()
 
 
