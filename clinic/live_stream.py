@@ -267,13 +267,13 @@ def rights_of(session: AuthSession) -> Any:
 
 
 def rights_of_displays(ids: Collection[int]) -> dict[int, Any]:
-    """The department (None: every one) of each paired display that was not revoked, by id."""
+    """The department (None: every one) of each paired display that was not revoked, in a tuple, by id."""
     found = db.session.execute(
         select(Display.id, Display.department_id).where(
             Display.id.in_(ids), Display.paired_at.is_not(None), Display.revoked_at.is_(None)
         )
     )
-    return {row.id: row.department_id for row in found}
+    return {row.id: (row.department_id,) for row in found}
 
 
 RIGHTS: dict[str, Callable[[Collection[int]], dict[int, Any]]] = {
