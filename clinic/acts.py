@@ -45,7 +45,7 @@ LABELS = {
     Act.START_TREATMENT: "Start treatment",
     Act.AWAIT_SUPERVISOR: "Wait for supervisor",
     Act.GO_ON: "Go on with treatment",
-    Act.ASK_DISMISSAL: "Ready to be dismissed",
+    Act.ASK_DISMISSAL: "Ask for dismissal",
     Act.BACK_TO_TREATMENT: "Back to treatment",
     Act.DISMISS: "To checkout",
     Act.FINISH: "Finish visit",

@@ -34,7 +34,8 @@ class Person:
         self.client.set_cookie(self.cookie, token)
 
     def get(self, url: str, *, htmx: bool = False, **options: Any) -> TestResponse:
-        return self.client.get(url, headers=_headers(htmx) | options.pop("headers", {}), **options)
+        with self.app.app_context():  # its own, as in life: else two people of one test would share `g`
+            return self.client.get(url, headers=_headers(htmx) | options.pop("headers", {}), **options)
 
     def post(
         self,
@@ -47,7 +48,8 @@ class Person:
     ) -> TestResponse:
         """Post a form with a fresh CSRF token and, unless given, a fresh once key."""
         fields = {"csrf_token": self.csrf_token(), "once": once or secrets.token_urlsafe(12)} | (data or {})
-        return self.client.post(url, data=fields, headers=_headers(htmx) | options.pop("headers", {}), **options)
+        with self.app.app_context():
+            return self.client.post(url, data=fields, headers=_headers(htmx) | options.pop("headers", {}), **options)
 
     def csrf_token(self) -> str:
         with self.app.app_context():

@@ -108,17 +108,6 @@ def calls_made(visit_ids: Collection[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def departments_of(viewer: User) -> list[int]:
-    """The departments whose changes concern the viewer's own lists: their own, and where their patients are in the queue."""
-    found = db.session.execute(
-        select(QueueEntry.department_id)
-        .where(QueueEntry.ended_at.is_(None), may_see(viewer, QueueEntry.patient_id))
-        .distinct()
-        .limit(MOST_CALLS)
-    ).scalars()
-    return sorted({*found, *([viewer.department_id] if viewer.department_id else [])})
-
-
 def colleagues_of(viewer: User, call: SupervisorCall) -> Sequence[User]:
     """The other supervisors to whom the call can be passed on, by name."""
     return (

@@ -21,6 +21,7 @@ from clinic.models import (
     QueueEntry,
     Role,
     Severity,
+    Sex,
     Stage,
     SupervisorCall,
     User,
@@ -96,8 +97,10 @@ class Row:
     department_id: int
     stage: Stage
     ticket: str
+    code: str
     name: str
     birth_date: date
+    sex: Sex
     alerts: tuple[AlertMark, ...]
     reason: str  # why the patient came
     appointment_at: datetime | None  # None for a walk-in
@@ -153,8 +156,10 @@ class ExpectedRow:
     visit_id: int
     version: int
     patient_id: int
+    code: str
     name: str
     birth_date: date
+    sex: Sex
     alerts: tuple[AlertMark, ...]
     starts_at: datetime
     minutes: int
@@ -456,8 +461,10 @@ def _row(
         department_id=entry.department_id,
         stage=entry.stage,
         ticket=visit.ticket or "",
+        code=patient.code,
         name=patient.name,
         birth_date=patient.birth_date,
+        sex=patient.sex,
         alerts=alerts.get(patient.id, ()),
         reason=visit.reason,
         appointment_at=None if visit.walk_in else visit.starts_at,
@@ -499,8 +506,10 @@ def _expected_row(visit: Visit, alerts: dict[int, tuple[AlertMark, ...]], at: da
         visit_id=visit.id,
         version=visit.version,
         patient_id=visit.patient_id,
+        code=visit.patient.code,
         name=visit.patient.name,
         birth_date=visit.patient.birth_date,
+        sex=visit.patient.sex,
         alerts=alerts.get(visit.patient_id, ()),
         starts_at=visit.starts_at,
         minutes=visit.minutes,

@@ -13,7 +13,7 @@ FORBIDDEN = {
     r"autoescape\s+false": "autoescape false: stored text would become code",
     r"\sstyle\s*=": "style=: the content policy blocks it; write a class",
     r"<style\b": "<style>: write it in static/css",
-    r"\son[a-z]+\s*=\s*[\"']": "on...=: the content policy blocks it; find the element by a data- attribute in a module",
+    r"\son(?!ce=)[a-z]+\s*=\s*[\"']": "on...=: the content policy blocks it; find the element by a data- attribute in a module",
     r"hx-on[:=]": "hx-on: needs eval, which the content policy blocks",
     r"<script(?![^>]*\bsrc=)": "<script> without src: put it in a module",
     r"\btarget=[\"']_blank": "target=_blank: pages of one record stay in one tab",

@@ -16,8 +16,8 @@ def test_sign_in_opens_the_page_that_was_asked_for(client, world):
         "/sign-in?next=/", data={"email": "ruwan@clinic.test", "password": PASSWORD, "csrf_token": token}
     )
     assert answer.status_code == 303
-    assert "Ruwan Senanayake" in client.get("/").text
+    assert "Ruwan Senanayake" in client.get("/", follow_redirects=True).text
 
 
 def test_signed_in_person_sees_home(browser_of):
-    assert browser_of("kamal").get("/").status_code == 200
+    assert browser_of("kamal").get("/", follow_redirects=True).status_code == 200

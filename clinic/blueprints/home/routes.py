@@ -1,16 +1,28 @@
-"""The first page of each role."""
+"""The first page of each role: where its work is."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from clinic.access import Permission, requires
+from clinic.models import Role
+from clinic.queries.house import house_for
+from clinic.rendering import has_page
 
 bp = Blueprint("home", __name__)
+WORK = {
+    Role.RECEPTIONIST: "queue.index",
+    Role.NURSE: "queue.index",
+    Role.STUDENT: "supervision.my_queue",
+    Role.SUPERVISOR: "supervision.index",
+}
 
 
 @bp.get("/")
 @requires(Permission.USE_ACCOUNT)
 def index() -> ResponseReturnValue:
-    """Today, for the person who looks."""
-    return render_template("home/index.html", person=current_user)
+    """To the page where the person works; for those who run the house, its pages and numbers."""
+    work = WORK.get(current_user.role)
+    if work and has_page(work):
+        return redirect(url_for(work, said=request.args.get("said")), 303)
+    return render_template("home/index.html", person=current_user, house=house_for(current_user))

@@ -1,0 +1,77 @@
+"""Forms of supervision: one per act. Each carries the version of the row the person saw, so that a stale press is refused."""
+
+from wtforms import Form, HiddenField, IntegerField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, ValidationError
+from wtforms.widgets import HiddenInput
+
+from clinic.errors import DomainError
+from clinic.formatting import words
+from clinic.models import CallReason, Stage, User
+from clinic.operations.calls import CALL_STAGES, COMING_MINUTES
+
+OLD = "This page is out of date. Reload it and try again."
+NOTE_LENGTH = 200
+
+
+class ActForm(Form):
+    """A form of one button: its fields are ours, so a wrong one means an old page or a forged request."""
+
+    version = IntegerField(widget=HiddenInput(), validators=[InputRequired(OLD), NumberRange(min=1, message=OLD)])
+
+    def checked(self) -> "ActForm":
+        """Itself; raises DomainError when it cannot be used."""
+        if not self.validate():
+            raise DomainError(next(messages[0] for messages in self.errors.values()))
+        return self
+
+
+class MoveForm(ActForm):
+    to = HiddenField(validators=[AnyOf(list(Stage), OLD)], filters=[lambda value: value or ""])
+
+
+class ChairForm(ActForm):
+    chair = IntegerField(widget=HiddenInput(), validators=[InputRequired("Choose a chair.")])
+
+
+class ComingForm(ActForm):
+    minutes = IntegerField(widget=HiddenInput(), validators=[AnyOf(COMING_MINUTES, OLD)])
+
+
+class CallForm(ActForm):
+    reason = RadioField(
+        "Reason",
+        [InputRequired("Choose why you call.")],
+        choices=[SelectChoice(reason.value, words(reason).capitalize()) for reason in CallReason],
+    )
+    note = StringField(
+        "Note (optional)",
+        [Length(max=NOTE_LENGTH, message=f"Keep the note to {NOTE_LENGTH} characters.")],
+        description="One line for the supervisor: tooth, step, what you need",
+        filters=[lambda text: (text or "").strip()],
+    )
+
+    def offer(self, stage: Stage) -> "CallForm":
+        """Itself, offering only what one may call for in this stage."""
+        reasons = [reason for reason in CallReason if stage in CALL_STAGES[reason]]
+        self.reason.choices = [SelectChoice(reason.value, words(reason).capitalize()) for reason in reasons]
+        return self
+
+
+class PassForm(ActForm):
+    to = RadioField("Supervisor", [InputRequired("Choose who gets the call.")], coerce=int, choices=[])
+    note = StringField(
+        "Note (optional)",
+        [Length(max=NOTE_LENGTH, message=f"Keep the note to {NOTE_LENGTH} characters.")],
+        filters=[lambda text: (text or "").strip()],
+    )
+
+    def offer(self, colleagues: list[User]) -> "PassForm":
+        """Itself, with these people to choose from."""
+        self.colleagues = {person.id: person for person in colleagues}
+        self.to.choices = [SelectChoice(person.id, person.name) for person in colleagues]
+        return self
+
+    def validate_to(self, field: RadioField) -> None:
+        if field.data not in self.colleagues:
+            raise ValidationError("Choose one of the supervisors of this department.")

@@ -1,0 +1,222 @@
+"""One's own patients in the queue, the student's call for a supervisor, and the supervisor's list of calls."""
+
+from typing import TypeVar
+
+from flask import Blueprint, abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from clinic import htmx, live
+from clinic.access import Permission, requires
+from clinic.acts import Act
+from clinic.blueprints.supervision.cards import REASON_ICONS, my_cards
+from clinic.blueprints.supervision.forms import ActForm, CallForm, ChairForm, ComingForm, MoveForm, PassForm
+from clinic.formatting import words
+from clinic.models import CallReason, Role, Stage, SupervisorCall
+from clinic.operations import calls, queue
+from clinic.queries.calls import call_for, calls_for, colleagues_of
+from clinic.queries.live import audible_topics
+from clinic.queries.queue import entry_for, free_chairs, row_for
+
+bp = Blueprint("supervision", __name__)
+Found = TypeVar("Found")
+
+
+@bp.get("/my-queue")
+@requires(Permission.VIEW_OWN_QUEUE)
+def my_queue() -> ResponseReturnValue:
+    """The viewer's own patients in the queue."""
+    return render_template("supervision/my_queue.html", **_mine())
+
+
+@bp.get("/my-queue/mine")
+@requires(Permission.VIEW_OWN_QUEUE, background=True)
+def mine() -> ResponseReturnValue:
+    """The region of one's own patients; 204 while nothing has changed since it was drawn."""
+    return _unless_unchanged("supervision/_mine.html", _mine)
+
+
+@bp.post("/my-queue/<int:entry_id>/move")
+@requires(Permission.MOVE_QUEUE)
+def move(entry_id: int) -> ResponseReturnValue:
+    """Take the patient to the next stage of care."""
+    entry = _or_404(entry_for(current_user, entry_id))
+    form = MoveForm(request.form).checked()
+    name = entry.patient.name
+    moved = queue.move(entry.id, to=Stage(form.to.data), version=form.version.data, actor=current_user)
+    undo = url_for("supervision.undo", entry_id=moved.id, version=moved.version)
+    return _done(f"{name}: {words(moved.stage)}", "queue:changed", undo)
+
+
+@bp.post("/my-queue/<int:entry_id>/undo")
+@requires(Permission.MOVE_QUEUE)
+def undo(entry_id: int) -> ResponseReturnValue:
+    """Take one's last move back."""
+    entry = _or_404(entry_for(current_user, entry_id))
+    form = ActForm(request.values).checked()
+    name = entry.patient.name
+    former = queue.undo_last_move(entry.id, version=form.version.data, actor=current_user)
+    return _done(f"Undone: {name} is {words(former.stage)} again", "queue:changed")
+
+
+@bp.get("/my-queue/<int:entry_id>/chair")
+@requires(Permission.CALL_PATIENT)
+def chair(entry_id: int) -> ResponseReturnValue:
+    """Choose the chair to which a waiting patient is called."""
+    row = _or_404(row_for(current_user, entry_id))
+    booked = _or_404(entry_for(current_user, entry_id)).visit.chair_id
+    chairs = free_chairs(current_user, row.department_id)
+    return render_template("supervision/chair.html", row=row, chairs=chairs, booked=booked)
+
+
+@bp.post("/my-queue/<int:entry_id>/chair")
+@requires(Permission.CALL_PATIENT)
+def call_patient(entry_id: int) -> ResponseReturnValue:
+    """Call a waiting patient to the chair chosen."""
+    entry = _or_404(entry_for(current_user, entry_id))
+    form = ChairForm(request.form).checked()
+    name = entry.patient.name
+    queue.call_to_chair(entry.id, version=form.version.data, chair_id=form.chair.data, actor=current_user)
+    return htmx.go_to(_home(), say=f"{name} is called")
+
+
+@bp.get("/my-queue/<int:entry_id>/supervisor")
+@requires(Permission.CALL_SUPERVISOR)
+def ask(entry_id: int) -> ResponseReturnValue:
+    """Call a supervisor with a note: a page of its own, because what is typed must not be refreshed away."""
+    row = _or_404(row_for(current_user, entry_id))
+    return render_template("supervision/call.html", row=row, form=CallForm(version=row.version).offer(row.stage))
+
+
+@bp.post("/my-queue/<int:entry_id>/supervisor")
+@requires(Permission.CALL_SUPERVISOR)
+def call(entry_id: int) -> ResponseReturnValue:
+    """Call a supervisor to the patient's chair."""
+    entry = _or_404(entry_for(current_user, entry_id))
+    form = CallForm(request.form)
+    if not form.validate():
+        row = _or_404(row_for(current_user, entry_id))
+        return render_template("supervision/call.html", row=row, form=form.offer(row.stage)), 422
+    reason = CallReason(form.reason.data)
+    version, note = form.version.data, form.note.data
+    made = calls.call_supervisor(entry.id, version=version, reason=reason, note=note, actor=current_user)
+    undo = url_for("supervision.withdraw", call_id=made.id, version=made.version)
+    return _done(f"Supervisor called: {words(reason)}", undo=undo)
+
+
+@bp.post("/my-queue/calls/<int:call_id>/withdraw")
+@requires(Permission.CALL_SUPERVISOR)
+def withdraw(call_id: int) -> ResponseReturnValue:
+    """Take one's call back."""
+    found = _call_or_404(call_id)
+    form = ActForm(request.values).checked()
+    calls.withdraw_call(found.id, version=form.version.data, actor=current_user)
+    return _done("Call taken back")
+
+
+@bp.get("/supervision")
+@requires(Permission.ANSWER_CALLS)
+def index() -> ResponseReturnValue:
+    """The calls to answer, and below them the supervisor's own patients."""
+    return render_template("supervision/index.html", **_calls(), **_mine())
+
+
+@bp.get("/supervision/calls")
+@requires(Permission.ANSWER_CALLS, background=True)
+def call_list() -> ResponseReturnValue:
+    """The region of open calls; 204 while nothing has changed since it was drawn."""
+    return _unless_unchanged("supervision/_calls.html", _calls)
+
+
+@bp.post("/supervision/calls/<int:call_id>/coming")
+@requires(Permission.ANSWER_CALLS)
+def coming(call_id: int) -> ResponseReturnValue:
+    """Say "I'm coming", and in about how many minutes."""
+    found = _call_or_404(call_id)
+    form = ComingForm(request.form).checked()
+    calls.say_coming(found.id, version=form.version.data, minutes=form.minutes.data, actor=current_user)
+    return _done(f"{found.student.name} knows that you are coming")
+
+
+@bp.get("/supervision/calls/<int:call_id>/pass")
+@requires(Permission.ANSWER_CALLS)
+def choose(call_id: int) -> ResponseReturnValue:
+    """Choose to whom a call is passed on."""
+    found = _call_or_404(call_id)
+    form = PassForm(version=found.version).offer(list(colleagues_of(current_user, found)))
+    return render_template("supervision/pass.html", call=found, form=form)
+
+
+@bp.post("/supervision/calls/<int:call_id>/pass")
+@requires(Permission.ANSWER_CALLS)
+def pass_on(call_id: int) -> ResponseReturnValue:
+    """Pass a call on to another supervisor of the department."""
+    found = _call_or_404(call_id)
+    form = PassForm(request.form).offer(list(colleagues_of(current_user, found)))
+    if not form.validate():
+        return render_template("supervision/pass.html", call=found, form=form), 422
+    to = form.colleagues[form.to.data]
+    calls.pass_on(found.id, version=form.version.data, to=to, note=form.note.data, actor=current_user)
+    return htmx.go_to(url_for("supervision.index"), say=f"Passed on to {to.name}")
+
+
+@bp.post("/supervision/calls/<int:call_id>/end")
+@requires(Permission.ANSWER_CALLS)
+def end(call_id: int) -> ResponseReturnValue:
+    """The supervisor has been there."""
+    found = _call_or_404(call_id)
+    form = ActForm(request.form).checked()
+    calls.end_call(found.id, version=form.version.data, actor=current_user)
+    return _done(f"Done with {found.student.name}")
+
+
+def _mine() -> dict[str, object]:
+    seen = _newest()
+    cards, expected = my_cards(current_user)
+    return {
+        "cards": cards,
+        "expected": expected,
+        "seen_mine": seen,
+        "reason_icons": REASON_ICONS,
+        "acts": Act,
+        "dense": current_user.role is Role.SUPERVISOR,
+    }
+
+
+def _calls() -> dict[str, object]:
+    seen = _newest()
+    return {
+        "found": calls_for(current_user),
+        "seen_calls": seen,
+        "minutes": calls.COMING_MINUTES,
+        "viewer": current_user,
+    }
+
+
+def _newest() -> int:
+    """The newest change the viewer may hear of; read before the data, so that nothing is missed in between."""
+    return live.newest(audible_topics(current_user))
+
+
+def _unless_unchanged(template, variables) -> ResponseReturnValue:
+    if request.args.get("since", type=int) == _newest():
+        return "", 204
+    return render_template(template, **variables())
+
+
+def _done(say: str, changed: str = "calls:changed", undo: str | None = None) -> ResponseReturnValue:
+    return htmx.done(back=_home(), changed=changed, say=say, undo=undo)
+
+
+def _home() -> str:
+    """Where the viewer works: supervisors on their list of calls, students on their own queue."""
+    places = {Role.SUPERVISOR: "supervision.index", Role.STUDENT: "supervision.my_queue"}
+    return url_for(places.get(current_user.role, "home.index"))
+
+
+def _call_or_404(call_id: int) -> SupervisorCall:
+    return _or_404(call_for(current_user, call_id))
+
+
+def _or_404(found: Found | None) -> Found:
+    return abort(404) if found is None else found

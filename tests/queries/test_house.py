@@ -1,0 +1,19 @@
+"""The numbers of the house."""
+
+from clinic.queries.house import departments_for, house_for
+
+
+def test_the_numbers_are_those_of_the_world(session, world):
+    house = house_for(world.user("adel"))
+    assert (house.people, house.departments, house.chairs, house.chairs_out) == (9, 2, 6, 1)
+    assert (house.displays, house.displays_waiting, house.must_change_password) == (0, 0, 0)
+
+
+def test_only_an_administrator_is_told(session, world):
+    for name in ("ruwan", "nimal", "silva", "kamal"):
+        assert house_for(world.user(name)) is None
+
+
+def test_a_supervisor_sees_the_numbers_of_their_own_department(session, world):
+    assert [row.name for row in departments_for(world.user("silva"))] == ["Restorative"]
+    assert [row.name for row in departments_for(world.user("adel"))] == ["Orthodontics", "Restorative"]

@@ -1,0 +1,30 @@
+"""The first page leads each role to its work."""
+
+import pytest
+
+from clinic.rendering import has_page
+
+
+@pytest.mark.parametrize(
+    ("who", "work"),
+    [
+        ("ruwan", "queue.index"),
+        ("nimal", "queue.index"),
+        ("kamal", "supervision.my_queue"),
+        ("silva", "supervision.index"),
+    ],
+)
+def test_each_role_is_sent_to_its_work(context, browser_of, who, work):
+    answer = browser_of(who).get("/?said=something")
+    if has_page(work):
+        assert answer.status_code == 303
+        assert answer.location.endswith("?said=something")
+        assert browser_of(who).get(answer.location).status_code == 200
+    else:
+        assert answer.status_code == 200
+
+
+def test_an_administrator_sees_the_house(context, browser_of):
+    page = browser_of("adel").get("/")
+    assert page.status_code == 200
+    assert "Adel Rahman" in page.text
