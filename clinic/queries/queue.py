@@ -218,7 +218,8 @@ class OwnQueue:
 @dataclass(frozen=True)
 class ChairState:
     chair: Chair
-    entry: QueueEntry | None  # who is in it, with patient and visit
+    taken: bool
+    entry: QueueEntry | None  # who is in it, with patient and visit; None also when the viewer may not know
 
 
 def board_for(viewer: User, department_id: int) -> Board | None:
@@ -309,21 +310,23 @@ def free_chairs(viewer: User, department_id: int) -> list[Chair]:
     return [
         state.chair
         for state in chairs_of(viewer, department_id)
-        if state.entry is None and state.chair.out_of_service is None
+        if not state.taken and state.chair.out_of_service is None
     ]
 
 
 def chairs_of(viewer: User, department_id: int) -> list[ChairState]:
-    """Every chair of a department with who is in it, by name. The patient is only told to those who may see that patient."""
+    """Every chair of a department, by name, with who is in it as far as the viewer may know: one query."""
+    inside, known = aliased(QueueEntry), _entries(viewer).where(QueueEntry.ended_at.is_(None)).subquery()
     found = db.session.execute(
-        select(Chair, QueueEntry)
-        .outerjoin(QueueEntry, QueueEntry.open_chair_id == Chair.id)
+        select(Chair, inside, known.c.id)
+        .outerjoin(inside, inside.open_chair_id == Chair.id)
+        .outerjoin(known, known.c.id == inside.id)
         .where(Chair.department_id == department_id)
-        .options(joinedload(QueueEntry.patient), joinedload(QueueEntry.visit))
+        .options(joinedload(inside.patient), joinedload(inside.visit))
         .order_by(func.length(Chair.name), Chair.name, Chair.id)
         .limit(200)
     )
-    return [ChairState(chair, entry) for chair, entry in found]
+    return [ChairState(chair, entry is not None, entry if told else None) for chair, entry, told in found]
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------

@@ -40,21 +40,23 @@ def _grants(viewer: User) -> list[Select[int]]:
     Students: an assignment of their own that is running. Supervisors: an assignment of their own or of a student of their
     department, or a visit under them or of someone present in their department. Administrators: nothing.
     """
-    own = select(Assignment.patient_id).where(Assignment.user_id == viewer.id, is_running())
+    # Aliases: a grant must not take a table of the query it is put into for its own.
+    assignment, visit = aliased(Assignment), aliased(Visit)
+    own = select(assignment.patient_id).where(assignment.user_id == viewer.id, is_running(assignment))
     if viewer.role is Role.STUDENT:
         return [own]
     if viewer.role is Role.SUPERVISOR:
         student = aliased(User)
         of_department = (
-            select(Assignment.patient_id)
-            .join(student, Assignment.user_id == student.id)
-            .where(_of_department(student, viewer), is_running())
+            select(assignment.patient_id)
+            .join(student, assignment.user_id == student.id)
+            .where(_of_department(student, viewer), is_running(assignment))
         )
-        under_them = select(Visit.patient_id).where(
-            Visit.supervisor_id == viewer.id, Visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED))
+        under_them = select(visit.patient_id).where(
+            visit.supervisor_id == viewer.id, visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED))
         )
-        present = select(Visit.patient_id).where(
-            Visit.status == VisitStatus.ARRIVED, Visit.department_id == viewer.department_id
+        present = select(visit.patient_id).where(
+            visit.status == VisitStatus.ARRIVED, visit.department_id == viewer.department_id
         )
         return [own, of_department, under_them, present]
     return []
@@ -79,10 +81,10 @@ def may_move(viewer: User) -> ColumnElement[bool]:
     return false()
 
 
-def is_running() -> ColumnElement[bool]:
+def is_running(assignment: type[Assignment] = Assignment) -> ColumnElement[bool]:
     """An assignment in force at this instant."""
     at = clock.now()
-    return and_(Assignment.starts_at <= at, or_(Assignment.ends_at.is_(None), Assignment.ends_at > at))
+    return and_(assignment.starts_at <= at, or_(assignment.ends_at.is_(None), assignment.ends_at > at))
 
 
 def _of_department(student: type[User], viewer: User) -> ColumnElement[bool]:
