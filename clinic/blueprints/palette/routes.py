@@ -33,7 +33,7 @@ def _found() -> dict[str, object]:
 def _patients(text: str) -> list[object]:
     if (
         len(text) < 2
-        or not rendering.has_page("patients.overview")
+        or not rendering.has_page("patients.show")
         or not access.may(current_user, Permission.FIND_PATIENTS)
     ):
         return []
