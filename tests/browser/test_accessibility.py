@@ -10,7 +10,7 @@ from tests.browser.conftest import SIZES
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("role", [role.value for role in Role])
 def test_nothing_keeps_a_person_out(role, demo, pages_of_roles, chromium):
-    assert "home.index" in pages_of_roles[role]
+    assert pages_of_roles[role]
     context = chromium.new_context(base_url=demo.url, **SIZES["desktop"])
     context.add_cookies([{"name": name, "value": value, "url": demo.url} for name, value in demo.sign_in(role).items()])
     page = context.new_page()
