@@ -107,7 +107,11 @@ class Stream:
         return _event("live:beat", self.last if known else None, {}) if self.hub.is_awake() else ": not yet\n\n"
 
     def wakes_in(self) -> float:
-        return max(self._beat_at - time.monotonic(), 0)
+        """Seconds until there is something to say even if nothing changes."""
+        due = self._beat_at
+        if self.last is not None and self.hub.newest is not None and self.last > self.hub.newest:
+            due = min(due, max(self._opened, self._beat_at - self.hub.heartbeat) + CATCH_UP)
+        return max(due - time.monotonic(), 0.01)
 
 
 class Hub:
@@ -122,6 +126,7 @@ class Hub:
         self.streams: set[Stream] = set()
         self.stopping = False
         self._changes: deque[tuple[int, str]] = deque(maxlen=KEPT)
+        self._looking = threading.Lock()
         self._changed = threading.Condition()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -160,6 +165,8 @@ class Hub:
                 if self._is_full(owner):
                     raise Full
             self.streams.add(stream)
+        if last is not None and last > (self.newest or 0):
+            self.wake()  # another process is ahead of this one
         return stream
 
     def _is_full(self, owner: tuple[str, int]) -> bool:
@@ -198,6 +205,10 @@ class Hub:
 
     def look(self) -> None:
         """Read what is new in the outbox and, when it is time, the rights of the open streams. Raises what the database raises."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         with self.app.app_context():
             db.session.connection(execution_options={"only_reads": True})
             value = db.session.execute(select(Counter.value).where(Counter.name == SEQUENCE)).scalar() or 0
@@ -214,6 +225,8 @@ class Hub:
         with self._changed:
             if afresh:
                 self._changes.clear()
+                for stream in self.streams if known is not None else ():
+                    stream.last = None  # its number means nothing any more: it refetches
             self._changes.extend(rows)
             self.newest = rows[-1][0] if rows else value
             self.floor = self._changes[0][0] - 1 if self._changes else self.newest

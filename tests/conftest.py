@@ -3,8 +3,10 @@
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -140,8 +142,13 @@ class _one_connection:  # noqa: N801
         from flask_sqlalchemy.session import Session as FlaskSession
 
         self.original = FlaskSession.get_bind
-        connection = self.connection
-        FlaskSession.get_bind = lambda session, *args, **kwargs: connection  # type: ignore[method-assign]
+        connection, original, thread = self.connection, self.original, threading.get_ident()
+
+        def bind(session: FlaskSession, *args: Any, **kwargs: Any) -> Any:
+            """Threads of other applications (a live server's) keep their own."""
+            return connection if threading.get_ident() == thread else original(session, *args, **kwargs)
+
+        FlaskSession.get_bind = bind  # type: ignore[method-assign]
 
     def __exit__(self, *_: object) -> None:
         from flask_sqlalchemy.session import Session as FlaskSession

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
-from clinic import clock, create_app, security, settings
+from clinic import clock, create_app, live_stream, security, settings
 from clinic.extensions import db
 from clinic.models import AuthSession, Device
 from tests.conftest import fresh_mariadb, make_config
@@ -98,6 +98,7 @@ def _live_app(worker: str) -> Iterator[tuple[Flask, str]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield app, f"http://127.0.0.1:{server.server_port}"
+    live_stream.stop(app)
     server.shutdown()
     thread.join(10)
     server.server_close()
@@ -117,6 +118,7 @@ def live_server(_live_app: tuple[Flask, str]) -> LiveServer:
                 connection.execute(text(f"DELETE FROM `{table.name}`"))
             connection.execute(text("SET FOREIGN_KEY_CHECKS=1"))
         world = build_world()
+    app.extensions["live"].look()  # the numbers of changes begin anew
     return LiveServer(url, app, world)
 
 

@@ -77,6 +77,7 @@ def test_a_blocked_stream_is_replaced_by_polling(context_of, live_server, faults
     context.unroute("**/live/stream*")
     if how == "refused":
         page.locator("#live[data-live=live]").wait_for(timeout=20_000)
+    page.close()
     faults.clear()
 
 
