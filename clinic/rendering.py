@@ -64,7 +64,9 @@ def navigation() -> list[tuple[Place, str, bool]]:
     places = [
         (place, url_for(place.endpoint)) for place in PLACES if has_page(place.endpoint) and _may(place.permission)
     ]
-    here = max((url for _, url in places if f"{request.path}/".startswith(f"{url.rstrip('/')}/")), key=len, default=None)
+    here = max(
+        (url for _, url in places if f"{request.path}/".startswith(f"{url.rstrip('/')}/")), key=len, default=None
+    )
     return [(place, url, url == here) for place, url in places]
 
 

@@ -134,7 +134,8 @@ def test_the_list_costs_the_same_number_of_queries_with_more_rows_and_stays_ligh
         db.session.commit()
     with counted() as many:
         ruwan.get("/patients")
-    assert len(many) == len(few)
+    few, many = ([one for one in seen if "patient" in one] for seen in (few, many))
+    assert len(many) == len(few) == 2
     fragment = ruwan.get("/patients/results").text
     assert fragment.count("<tr id=") == 50
     assert len(fragment.encode()) <= 20_000
