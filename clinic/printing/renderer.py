@@ -1,4 +1,4 @@
-"""The renderer: HTML in, PDF out, over a Unix socket. A process of its own; run as `python renderer.py SOCKET`.
+"""The renderer: HTML in, PDF out, over a Unix socket. A process of its own; run as `python renderer.py SOCKET [LIMIT]`.
 
 It imports nothing of the clinic and is started without secrets, because what it opens holds text that people typed.
 Nothing a document asks for is fetched: scripts are off, the browser is offline, every request is refused, no name
@@ -39,8 +39,10 @@ ARGUMENTS = (
 class Press:
     """One browser page kept warm. `pdf` prints one document at a time."""
 
-    def __init__(self, playwright: Playwright) -> None:
+    def __init__(self, playwright: Playwright, number: int, limit: float) -> None:
         self.playwright = playwright
+        self.limit = limit
+        self.mark = f"--chairside-press={os.getpid()}-{number}"  # means nothing to Chromium; tells us which one is ours
         self.browser: Browser | None = None
         self.page: Page | None = None
         self.printed = 0
@@ -49,9 +51,9 @@ class Press:
         """The document as PDF. Raises TimeoutError past the limit, playwright's Error when the browser failed."""
         for last_try in (False, True):
             try:
-                async with asyncio.timeout(LIMIT):
+                async with asyncio.timeout(self.limit):
                     page = await self._warm_page()
-                    await page.set_content(html, wait_until="load", timeout=LIMIT * 1000)
+                    await page.set_content(html, wait_until="load")
                     pdf = await page.pdf(prefer_css_page_size=True, print_background=True)
                     await page.set_content("")  # nothing of this document is left for the next
                 self.printed += 1
@@ -87,22 +89,30 @@ class Press:
 
     async def _start(self, chromium: str, *, sandbox: bool) -> Browser:
         return await self.playwright.chromium.launch(
-            executable_path=chromium, args=list(ARGUMENTS), chromium_sandbox=sandbox, timeout=LIMIT * 1000
+            executable_path=chromium, args=[*ARGUMENTS, self.mark], chromium_sandbox=sandbox, timeout=LIMIT * 1000
         )
 
     async def close(self) -> None:
         browser, self.browser, self.page, self.printed = self.browser, None, None, 0
         if browser:
             with contextlib.suppress(Error, TimeoutError):
-                async with asyncio.timeout(5):  # Playwright kills what does not close
+                async with asyncio.timeout(3):
                     await browser.close()
+        self._kill()
+
+    def _kill(self) -> None:
+        """End a Chromium that did not: its helpers end with it, or carry the same mark."""
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 class Renderer:
-    def __init__(self, playwright: Playwright) -> None:
+    def __init__(self, playwright: Playwright, limit: float) -> None:
         self.presses: asyncio.Queue[Press] = asyncio.Queue()
-        for _ in range(AT_ONCE):
-            self.presses.put_nowait(Press(playwright))
+        for number in range(AT_ONCE):
+            self.presses.put_nowait(Press(playwright, number, limit))
         self.taken = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -146,12 +156,12 @@ class Renderer:
             self.presses.put_nowait(press)
 
 
-async def main(path: Path) -> None:
+async def main(path: Path, limit: float = LIMIT) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with async_playwright() as playwright:
-        renderer = Renderer(playwright)
+        renderer = Renderer(playwright, limit)
         path.unlink(missing_ok=True)
         os.umask(0o077)
         server = await asyncio.start_unix_server(renderer.serve, path, backlog=100)
@@ -163,4 +173,4 @@ async def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), *map(float, sys.argv[2:])))
