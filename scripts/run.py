@@ -167,8 +167,7 @@ def object_store(data: Path, settings: dict[str, str]) -> "Child":
         "AWS_SECRET_ACCESS_KEY": settings["S3_SECRET_KEY"],
     }
     print("Starting the object store", flush=True)
-    child = Child("object store", command, environment, log=data / "store.log")
-    child.grace = STORE_GRACE
+    child = Child("object store", command, environment, log=data / "store.log", grace=STORE_GRACE)
     child.leaves = [Path(f"/tmp/seaweedfs-{n.split('_')[0].lower()}-grpc-{p}.sock") for n, p in port.items()]
     return child
 
@@ -206,13 +205,20 @@ def do(title: str, *command: str, settings: dict[str, str]) -> str:
 class Child:
     """A program that is kept running, in a process group of its own."""
 
-    def __init__(self, name: str, command: list[object], environment: dict[str, str], log: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[object],
+        environment: dict[str, str],
+        log: Path | None = None,
+        grace: float = GRACE,
+    ) -> None:
         self.name = name
         self.command = [str(word) for word in command]
         self.environment = environment
         self.log = log
         self.early_ends = 0
-        self.grace = GRACE
+        self.grace = grace
         self.needed = True
         self.start_at: float | None = None  # when to start it again, while it is ended
         self.leaves: list[Path] = []  # what it leaves behind in /tmp
@@ -224,10 +230,14 @@ class Child:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT if output else None, start_new_session=True, preexec_fn=end_with_parent,
+            stderr=subprocess.STDOUT if output else None, start_new_session=True, preexec_fn=self.end_with_parent,
         )  # fmt: skip
         if output:
             output.close()
+
+    def end_with_parent(self) -> None:
+        """Should this process be killed, the child ends too (it would keep the port)."""
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM if self.grace == GRACE else signal.SIGKILL)  # PR_SET_PDEATHSIG
 
     def ended(self) -> bool:
         return self.process.poll() is not None
@@ -247,10 +257,6 @@ class Child:
     def kill_group(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-
-
-def end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: should we be killed, it is told to end
 
 
 def answers(url: str) -> bool:

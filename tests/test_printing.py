@@ -64,7 +64,7 @@ def words_of(pdf: bytes) -> str:
 
 def chromium_of(pid: int) -> list[int]:
     """The main processes of Chromium that descend from the renderer."""
-    table = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    table = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     family = {pid}
     for _ in range(6):
