@@ -45,6 +45,7 @@ class Permission(enum.Enum):
     CALL_SUPERVISOR = "call a supervisor to the chair"
     ANSWER_CALLS = "answer, pass on and end students' calls"
     VIEW_WAITS = "see how long patients wait"
+    VIEW_CHAIRS = "see which chairs are free, taken and out of service"
     MANAGE_CHAIRS = "take chairs out of service and back"
     MANAGE_DISPLAYS = "pair and revoke public displays"
     MANAGE_USERS = "create people, reset, change roles, deactivate"
@@ -68,6 +69,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.TRANSFER_QUEUE,
         P.CHECK_OUT,
         P.CLOSE_DAY,
+        P.VIEW_CHAIRS,
         P.VIEW_WAITS,
     },
     Role.STUDENT: _PATIENT_CARE | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR},
@@ -79,6 +81,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.ORDER_QUEUE,
         P.TRANSFER_QUEUE,
         P.ANSWER_CALLS,
+        P.VIEW_CHAIRS,
         P.VIEW_WAITS,
     },
     Role.NURSE: _PATIENT_CARE
@@ -90,11 +93,20 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.TRANSFER_QUEUE,
         P.CHECK_OUT,
         P.CLOSE_DAY,
+        P.VIEW_CHAIRS,
         P.MANAGE_CHAIRS,
         P.VIEW_WAITS,
     },
     Role.ADMIN: frozenset(
-        {P.USE_ACCOUNT, P.MANAGE_USERS, P.MANAGE_SETTINGS, P.MANAGE_DISPLAYS, P.MANAGE_CHAIRS, P.VIEW_WAITS}
+        {
+            P.USE_ACCOUNT,
+            P.MANAGE_USERS,
+            P.MANAGE_SETTINGS,
+            P.MANAGE_DISPLAYS,
+            P.VIEW_CHAIRS,
+            P.MANAGE_CHAIRS,
+            P.VIEW_WAITS,
+        }
     ),
 }
 

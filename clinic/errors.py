@@ -85,6 +85,8 @@ def page(status: int, sentence: str | None = None) -> tuple[str, int, dict[str, 
     template = "components/_refusal.html" if "HX-Request" in request.headers else "error.html"
     if template.endswith("_refusal.html"):
         headers |= {"HX-Retarget": "#refusal", "HX-Reswap": "innerHTML"}
+        if status == 409:
+            headers["HX-Trigger"] = "live:poll"  # what the page shows is old: its living regions refetch themselves
     words = {"status": status, "title": title, "sentence": sentence or advice, "advice": advice}
     try:
         return render_template(template, **words), status, headers

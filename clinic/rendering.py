@@ -23,7 +23,7 @@ PLACES = (
     Place("Supervision", "supervision.index", "ANSWER_CALLS", "bell-ringing"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
     Place("Schedule", "visits.schedule", "VIEW_SCHEDULE", "calendar"),
-    Place("Chairs", "chairs.index", "MANAGE_CHAIRS", "armchair"),
+    Place("Chairs", "chairs.index", "VIEW_CHAIRS", "armchair"),
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),

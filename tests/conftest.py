@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from clinic import create_app, settings
+from clinic.blueprints.queue.board import forget_bodies
 from clinic.config import Config
 from clinic.extensions import db
 from tests import soak
@@ -116,6 +117,7 @@ def app(
             engines[engine_name] = made, build_world()
     app = engines[engine_name][0]
     settings.forget()
+    forget_bodies()
     with app.app_context():
         engine = db.engine
     connection = engine.connect()

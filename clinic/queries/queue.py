@@ -305,6 +305,17 @@ def open_entries(viewer: User, department_id: int) -> list[QueueEntry]:
     return list(db.session.execute(still.order_by(QueueEntry.queued_at, QueueEntry.id).limit(MOST_OPEN)).scalars())
 
 
+def own_moves(viewer: User, department_id: int) -> set[int]:
+    """The entries of a department whose opening move this viewer may undo now."""
+    since = clock.now() - timedelta(minutes=settings.read("undo_minutes"))
+    recent = select(QueueEntry.id).where(
+        QueueEntry.department_id == department_id, QueueEntry.started_at >= since, QueueEntry.voided_at.is_(None)
+    )
+    if viewer.role is not acts.UNDOES_FOR_OTHERS:
+        recent = recent.where(QueueEntry.moved_by_id == viewer.id)
+    return set(db.session.execute(recent.limit(2 * MOST_OPEN)).scalars())
+
+
 def free_chairs(viewer: User, department_id: int) -> list[Chair]:
     """The chairs of a department that are in service and hold nobody, by name."""
     return [

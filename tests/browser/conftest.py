@@ -21,6 +21,7 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from clinic import clock, create_app, live_stream, security, settings
+from clinic.blueprints.queue.board import forget_bodies
 from clinic.extensions import db
 from clinic.models import AuthSession, Device
 from tests.conftest import fresh_mariadb, make_config
@@ -111,6 +112,7 @@ def live_server(_live_app: tuple[Flask, str]) -> LiveServer:
     """The server with a fresh world in its database."""
     app, url = _live_app
     settings.forget()
+    forget_bodies()
     with app.app_context():
         with db.engine.begin() as connection:
             connection.execute(text("SET FOREIGN_KEY_CHECKS=0"))

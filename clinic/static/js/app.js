@@ -9,3 +9,5 @@ import "./requests.js";
 import "./live.js";
 import "./drafts.js";
 import "./lock.js";
+import "./board.js";
+import "./sheet.js";

@@ -1,0 +1,136 @@
+"""Forms of visits: scheduling a simple one, and adding a walk-in."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from wtforms import DateField, Form, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+
+from clinic import clock
+from clinic.models import Chair, Department, Patient, Priority, User
+from clinic.queries import places
+
+OPENS, CLOSES = 7, 20  # hours of the day in which visits can begin
+NOBODY = SelectChoice("", "Not chosen yet")
+LENGTHS = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 240)
+
+
+def _optional(value: Any) -> int | None:
+    return int(value) if value not in (None, "", "None") else None
+
+
+def _trimmed(text: str | None) -> str | None:
+    return " ".join(text.split()) if text else text
+
+
+class ListField(SelectField):
+    """A choice from a list, which says what to do when something else was sent."""
+
+    def pre_validate(self, form: Any) -> None:
+        try:
+            super().pre_validate(form)
+        except ValueError:
+            raise ValidationError("Choose one from the list.") from None
+
+
+def reason_field(hint: str) -> StringField:
+    return StringField(
+        "Reason",
+        [DataRequired("Write the reason in a few words."), Length(max=200, message="Keep it under 200 letters.")],
+        description=hint,
+        filters=[_trimmed],
+        render_kw={"autocomplete": "off", "maxlength": 200},
+    )
+
+
+class ScheduleForm(Form):
+    """A simple visit. `starts_at` is the instant chosen."""
+
+    department = ListField("Department", [InputRequired("Choose a department.")], coerce=int)
+    day = DateField("Day", [InputRequired("Choose a day.")])
+    time = ListField(
+        "Time",
+        [InputRequired("Choose a time.")],
+        choices=[
+            SelectChoice(f"{hour:02d}:{minute:02d}") for hour in range(OPENS, CLOSES) for minute in (0, 15, 30, 45)
+        ],
+    )
+    minutes = ListField(
+        "Minutes",
+        [InputRequired("Choose a length.")],
+        coerce=int,
+        choices=[SelectChoice(n, f"{n} min") for n in LENGTHS],
+        default=60,
+    )
+    chair = ListField("Chair", coerce=_optional)
+    student = ListField("Student", coerce=_optional, description="Those to whom the patient is assigned.")
+    supervisor = ListField("Supervisor", coerce=_optional)
+    reason = reason_field("What the patient comes for: check-up, filling 36, pain on the left.")
+
+    def offer(
+        self,
+        departments: Iterable[Department],
+        chairs: Iterable[Chair],
+        students: Iterable[User],
+        supervisors: Iterable[User],
+    ) -> "ScheduleForm":
+        names = {row.id: row.name for row in departments}
+        self.department.choices = [SelectChoice(number, name) for number, name in names.items()]
+        self.chair.choices = [NOBODY] + [
+            SelectChoice(chair.id, chair.name, optgroup=names[chair.department_id])
+            for chair in chairs
+            if not chair.out_of_service
+        ]
+        self.student.choices = [NOBODY] + [SelectChoice(row.id, _person(row, names)) for row in students]
+        self.supervisor.choices = [NOBODY] + [SelectChoice(row.id, _person(row, names)) for row in supervisors]
+        return self
+
+    def booked(self, viewer: User, patient: Patient) -> dict[str, Any]:
+        """What `schedule_visit` is told."""
+        wall = datetime.strptime(f"{self.day.data} {self.time.data}", "%Y-%m-%d %H:%M").replace(tzinfo=clock.zone())
+        return {
+            "department": places.department_of(viewer, self.department.data),
+            "starts_at": wall.astimezone(UTC),
+            "minutes": self.minutes.data,
+            "chair": _one(places.chairs(viewer), self.chair.data),
+            "student": _one(places.students_of(viewer, patient.id), self.student.data),
+            "supervisor": _one(places.supervisors(viewer), self.supervisor.data),
+            "reason": self.reason.data,
+        }
+
+
+class WalkInForm(Form):
+    """Somebody who came without an appointment."""
+
+    department = ListField("Department", [InputRequired("Choose a department.")], coerce=int)
+    reason = reason_field("What the patient comes for, in their words.")
+    priority = RadioField(
+        "Priority",
+        [InputRequired("Choose a priority.")],
+        coerce=int,
+        choices=[SelectChoice(int(priority), priority.name.capitalize()) for priority in Priority],
+        default=int(Priority.NORMAL),
+    )
+
+    def offer(self, departments: Iterable[Department]) -> "WalkInForm":
+        self.department.choices = [SelectChoice(row.id, row.name) for row in departments]
+        return self
+
+    def asked(self, viewer: User) -> dict[str, Any]:
+        """What `add_walk_in` is told."""
+        return {
+            "department": places.department_of(viewer, self.department.data),
+            "reason": self.reason.data,
+            "priority": Priority(self.priority.data),
+        }
+
+
+def _one(rows: Iterable[Any], wanted: int | None) -> Any:
+    return next((row for row in rows if row.id == wanted), None)
+
+
+def _person(row: User, departments: dict[int, str]) -> str:
+    parts = [row.name, f"year {row.year}" if row.year else "", departments.get(row.department_id or 0, "")]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,190 @@
+"""Visits of the day: the schedule, a new simple visit, check-in, walk-ins."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from wtforms import Form
+
+from clinic import clock, live, settings
+from clinic.access import Permission, requires
+from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm
+from clinic.errors import DomainError
+from clinic.extensions import db
+from clinic.formatting import day as day_words
+from clinic.htmx import done, go_to
+from clinic.models import Department, Patient
+from clinic.operations.visits import add_walk_in, check_in, schedule_visit
+from clinic.queries.patients import patient_for, search_patients
+from clinic.queries.places import chairs, department_of, departments, students_of, supervisors
+from clinic.queries.visits import day_of, visit_for
+
+bp = Blueprint("visits", __name__)
+
+
+@bp.get("/schedule")
+@requires(Permission.VIEW_SCHEDULE)
+def schedule() -> ResponseReturnValue:
+    """The visits of a department's day."""
+    return render_template("visits/schedule.html", **_day(_department(), _wanted_day()))
+
+
+@bp.get("/schedule/day")
+@requires(Permission.VIEW_SCHEDULE, background=True)
+def day() -> ResponseReturnValue:
+    """The day's list alone; 204 when it is as the page has it."""
+    shown = _day(_department(), _wanted_day())
+    if request.args.get("since") == shown["seen"]:
+        return "", 204
+    return render_template("visits/_day.html", **shown)
+
+
+@bp.get("/visits/new")
+@requires(Permission.SCHEDULE_VISIT)
+def new() -> ResponseReturnValue:
+    """Schedule a visit: first whom, then when."""
+    patient = _patient()
+    if patient is None:
+        return _choose_patient("visits.new", "Schedule a visit")
+    form = ScheduleForm(request.args, day=_wanted_day(), department=_department().id)
+    return render_template("visits/new.html", form=_offered(form, patient), patient=patient)
+
+
+@bp.post("/visits/new")
+@requires(Permission.SCHEDULE_VISIT)
+def schedule_now() -> ResponseReturnValue:
+    """Schedule the visit; a clash keeps all that was typed."""
+    patient = _patient() or abort(404)
+    form = _offered(ScheduleForm(request.form), patient)
+    if not form.validate():
+        return render_template("visits/new.html", form=form, patient=patient), 422
+    try:
+        visit = schedule_visit(patient=patient, actor=current_user, **form.booked(current_user, patient))
+    except DomainError as refusal:
+        return _refused("visits/new.html", refusal, lambda anew: _offered(ScheduleForm(request.form), anew))
+    at = clock.local(visit.starts_at)
+    back = url_for("visits.schedule", department=visit.department_id, day=at.date().isoformat())
+    return go_to(back, say=f"{patient.name} is booked for {at:%H:%M} on {day_words(visit.starts_at)}")
+
+
+@bp.post("/visits/<int:visit_id>/check-in")
+@requires(Permission.CHECK_IN)
+def arrive(visit_id: int) -> ResponseReturnValue:
+    """The patient of a booked visit is here."""
+    visit = visit_for(current_user, visit_id) or abort(404)
+    name = visit.patient.name  # check-in reads the row anew, without the patient beside it
+    entry = check_in(visit, actor=current_user)
+    return done(
+        back=url_for("queue.index", department=entry.department_id),
+        changed="queue:changed",
+        say=f"{name} is in line as {visit.ticket}",
+        undo=url_for("queue.undo", entry_id=entry.id, version=entry.version),
+    )
+
+
+@bp.get("/walk-in")
+@requires(Permission.CHECK_IN)
+def walk_in() -> ResponseReturnValue:
+    """Somebody came without an appointment: first who, then what for."""
+    patient = _patient()
+    if patient is None:
+        return _choose_patient("visits.walk_in", "Walk-in")
+    form = WalkInForm(department=_department().id).offer(departments(current_user))
+    return render_template("visits/walk_in.html", form=form, patient=patient)
+
+
+@bp.post("/walk-in")
+@requires(Permission.CHECK_IN)
+def walk_in_now() -> ResponseReturnValue:
+    """Put them in line."""
+    patient, form = _patient() or abort(404), WalkInForm(request.form).offer(departments(current_user))
+    if not form.validate():
+        return render_template("visits/walk_in.html", form=form, patient=patient), 422
+    try:
+        entry = add_walk_in(patient=patient, actor=current_user, **form.asked(current_user))
+    except DomainError as refusal:
+        return _refused(
+            "visits/walk_in.html", refusal, lambda _: WalkInForm(request.form).offer(departments(current_user))
+        )
+    ticket = visit_for(current_user, entry.visit_id).ticket  # type: ignore[union-attr]
+    return go_to(
+        url_for("queue.index", department=entry.department_id),
+        say=f"{patient.name} is in line as {ticket}",
+        undo=url_for("queue.undo", entry_id=entry.id, version=entry.version),
+    )
+
+
+@bp.get("/visits/patients")
+@requires(Permission.CHECK_IN)
+def patients() -> ResponseReturnValue:
+    """The patients found for what is typed so far."""
+    target = "visits.walk_in" if request.args.get("for") == "visits.walk_in" else "visits.new"
+    return render_template("visits/_found.html", **_found(target))
+
+
+def _day(department: Department, on: date) -> dict[str, Any]:
+    """What the day's list is drawn from. `seen` names what is shown: the newest change, and the minute for lateness."""
+    seen = f"{live.newest([f'queue:{department.id}'])}.{int(clock.now().timestamp()) // 60}"
+    today = clock.today()
+    return {
+        "department": department,
+        "departments": departments(current_user),
+        "on": on,
+        "today": today,
+        "before": on - timedelta(days=1),
+        "after": on + timedelta(days=1),
+        "visits": day_of(current_user, department.id, on),
+        "late_after": timedelta(minutes=settings.read("late_after_minutes")),
+        "seen": seen,
+    }
+
+
+def _department() -> Department:
+    return department_of(current_user, request.args.get("department", type=int)) or abort(404)
+
+
+def _wanted_day() -> date:
+    try:
+        return date.fromisoformat(request.args.get("day", ""))
+    except ValueError:
+        return clock.today()
+
+
+def _patient() -> Patient | None:
+    """The patient chosen so far. 404 when the viewer may not know of them."""
+    wanted = request.values.get("patient", type=int)
+    if wanted is None:
+        return None
+    return patient_for(current_user, wanted) or abort(404)
+
+
+def _refused(template: str, refusal: DomainError, form_for: Callable[[Patient], Form]) -> ResponseReturnValue:
+    """The form again with the sentence above it, and all that was typed; nothing was saved."""
+    db.session.rollback()
+    patient = _patient() or abort(404)
+    page = render_template(template, form=form_for(patient), patient=patient, refusal=refusal.sentence)
+    return page, refusal.status
+
+
+def _choose_patient(target: str, title: str) -> str:
+    return render_template("visits/choose.html", title=title, **_found(target))
+
+
+def _found(target: str) -> dict[str, Any]:
+    """The patients who match what was typed, and where choosing one leads."""
+    typed = request.args.get("q", "").strip()
+    carried = {name: request.args[name] for name in ("department", "day") if request.args.get(name)}
+    return {
+        "typed": typed,
+        "found": search_patients(current_user, typed, limit=12) if typed else [],
+        "target": target,
+        "carried": carried,
+    }
+
+
+def _offered(form: ScheduleForm, patient: Patient) -> ScheduleForm:
+    viewer = current_user
+    return form.offer(departments(viewer), chairs(viewer), students_of(viewer, patient.id), supervisors(viewer))

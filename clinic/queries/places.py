@@ -1,0 +1,68 @@
+"""Departments, chairs, and the people one chooses from. Places hold no patient data: every signed-in person may know them."""
+
+from sqlalchemy import ColumnElement, select
+
+from clinic.extensions import db
+from clinic.models import Assignment, Chair, Department, Role, User
+from clinic.queries import scope
+
+
+def departments(viewer: User) -> list[Department]:
+    """The departments in use, by name."""
+    del viewer
+    return list(
+        db.session.scalars(
+            select(Department).where(Department.active).order_by(Department.name, Department.id).limit(100)
+        )
+    )
+
+
+def board_departments(viewer: User) -> list[Department]:
+    """The departments whose whole board the viewer may see: a supervisor's own, everyone else's all."""
+    every = departments(viewer)
+    return [row for row in every if row.id == viewer.department_id] if viewer.role is Role.SUPERVISOR else every
+
+
+def one_of(every: list[Department], wanted: int | None, own: int | None) -> Department | None:
+    """The wanted department; without a wish one's own, or else the first. None when the wanted one is not among them."""
+    if wanted is not None:
+        return next((row for row in every if row.id == wanted), None)
+    return next((row for row in every if row.id == own), every[0] if every else None)
+
+
+def department_of(viewer: User, wanted: int | None) -> Department | None:
+    """The wanted department; without a wish the viewer's own, or else the first. None when there is no such department."""
+    return one_of(departments(viewer), wanted, viewer.department_id)
+
+
+def chairs(viewer: User, department_id: int | None = None) -> list[Chair]:
+    """The chairs of a department, or of all in use, by department and name."""
+    del viewer
+    query = select(Chair).join(Department, Department.id == Chair.department_id).where(Department.active)
+    if department_id is not None:
+        query = query.where(Chair.department_id == department_id)
+    return list(db.session.scalars(query.order_by(Department.name, Chair.name, Chair.id).limit(1000)))
+
+
+def chair_for(viewer: User, chair_id: int) -> Chair | None:
+    """One chair."""
+    del viewer
+    return db.session.get(Chair, chair_id)
+
+
+def students_of(viewer: User, patient_id: int) -> list[User]:
+    """The students to whom the patient is assigned now, by name; nobody when the viewer may not see the patient."""
+    assigned = select(Assignment.user_id).where(
+        Assignment.patient_id == patient_id, scope.is_running(), scope.may_see(viewer, Assignment.patient_id)
+    )
+    return _people(User.role == Role.STUDENT, User.id.in_(assigned))
+
+
+def supervisors(viewer: User) -> list[User]:
+    """The supervisors who may be given a visit, by name."""
+    del viewer
+    return _people(User.role == Role.SUPERVISOR)
+
+
+def _people(*which: ColumnElement[bool]) -> list[User]:
+    return list(db.session.scalars(select(User).where(User.active, *which).order_by(User.name, User.id).limit(1000)))
