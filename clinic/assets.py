@@ -59,7 +59,7 @@ def _whole(path: Path) -> bytes:
             return found[0] if LINKED.search(text) else f"{{\n{text}}}"
         return f"@layer {layer} {{\n{text}\n}}" if layer else text
 
-    return IMPORT.sub(part, path.read_text("utf-8").removeprefix('@charset "UTF-8";')).encode()
+    return IMPORT.sub(part, path.read_text("utf-8")).encode()
 
 
 @lru_cache(maxsize=128)

@@ -57,8 +57,9 @@ def test_later_pages(role, demo, pages_of_roles, chromium):
     for url in pages_of_roles[role].values():
         page.goto("about:blank")
         scale = Scale(page)
-        page.goto(url, wait_until="load")
-        page.wait_for_timeout(100)
+        page.goto(url, wait_until="load").finished()
+        page.wait_for_timeout(150)
+        assert scale.total, f"{url} was not weighed"
         print(f"{role:14} {scale.total:7} {url}")
         if scale.total > LATER_PAGE:
             heavy[url] = scale.answers
