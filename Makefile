@@ -2,7 +2,7 @@
 # It needs Debian 12 with Python 3.11; whatever else is missing, the set-up installs (scripts/setup.py).
 SYSTEM_PYTHON := $(shell command -v python3.11 || command -v python3)
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest -q -n 2
+PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
 
 .PHONY: help run reset setup setup-tests check test soak bench screenshots format

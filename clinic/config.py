@@ -200,7 +200,8 @@ class Config:
             "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
             "MAX_FORM_PARTS": 500,
-            "TRUSTED_HOSTS": list(self.trusted_hosts) or None,
+            # Health checks from inside the machine name it by its own address.
+            "TRUSTED_HOSTS": [*self.trusted_hosts, "127.0.0.1"] if self.trusted_hosts else None,
             "COMPRESS_MIMETYPES": [
                 "text/html",
                 "text/css",

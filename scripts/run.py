@@ -73,11 +73,17 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> None:
     children.append(printer(runtime, log=None if production else data / "printer.log"))
     web = Child("web server", [BIN / "gunicorn", "-c", ROOT / "gunicorn.conf.py", "wsgi:app"], settings)
     children.append(web)
-    address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{port}"
-    wait_until("the web server answers", lambda: answers(f"http://127.0.0.1:{port}/healthz"), [web], seconds=60)
+    reached_at = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    is_open = f"http://{reached_at}:{port}/healthz"
+    wait_until("the web server answers", lambda: answers(is_open), [web], seconds=60)
+    address = f"http://{'localhost' if reached_at == '127.0.0.1' else reached_at}:{port}"
     if not stopping.is_set():
         print(f"\nChairside is open at {address}", flush=True)
         if not production:
+            if reached_at != host or not host.startswith("127."):
+                print(
+                    "Everyone on this network can reach it, and these passwords are public: use no real patient's data."
+                )
             print(f"{people}\nEverything is kept in {data}. Ctrl-C stops it; `make reset` forgets it.\n", flush=True)
 
 
@@ -305,20 +311,24 @@ def stop(children: list[Child]) -> None:
     if children:
         print("Stopping …", flush=True)
     for child in reversed(children):
-        with suppress(ProcessLookupError):
-            child.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(child.grace)
-        child.kill_group()
-        child.process.wait()
-        for path in child.leaves:
-            path.unlink(missing_ok=True)
+        stop_child(child)
     deadline = time.monotonic() + 5
     while (left := children_of_this_process()) and time.monotonic() < deadline:
         for pid in left:
             with suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
+
+
+def stop_child(child: Child) -> None:
+    with suppress(ProcessLookupError):
+        child.process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.process.wait(child.grace)
+    child.kill_group()
+    child.process.wait()
+    for path in child.leaves:
+        path.unlink(missing_ok=True)
 
 
 def children_of_this_process() -> set[int]:

@@ -1,6 +1,7 @@
 """Real servers for the tests, started on free ports and stopped with the run."""
 
 import os
+import runpy
 import shutil
 import socket
 import subprocess
@@ -8,6 +9,8 @@ import time
 from pathlib import Path
 
 import pymysql
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
@@ -100,3 +103,20 @@ class MariaDB:
             f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
         )
         return f"mariadb+pymysql://root@127.0.0.1:{self.port}/{name}?charset=utf8mb4"
+
+
+class ObjectStore:
+    """The embedded SeaweedFS, started the way `make run` starts it, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        run = runpy.run_path(str(ROOT / "scripts" / "run.py"))
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = run["embedded_settings"](folder)
+        self.endpoint, self.bucket = settings["S3_ENDPOINT"], settings["S3_BUCKET"]
+        self.access_key, self.secret_key = settings["S3_ACCESS_KEY"], settings["S3_SECRET_KEY"]
+        self._child = run["object_store"](folder, settings)
+        self._stop = run["stop_child"]
+        run["wait_until"]("the object store answers", lambda: run["answers"](self.endpoint), [self._child], seconds=60)
+
+    def stop(self) -> None:
+        self._stop(self._child)

@@ -10,7 +10,11 @@ from tests.authority import make_authority, make_certificate
 from tests.conftest import make_config
 from tests.services import MariaDB
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("config_tls"),
+]  # one worker: the servers start once
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,11 @@ from clinic.printing.client import Unavailable, print_pdf
 from tests.conftest import make_config
 
 LIMIT = 6  # seconds for one document, instead of the renderer's own: a test waits for it
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("printing"),
+]  # one worker: the servers start once
 
 
 @pytest.fixture(scope="module")

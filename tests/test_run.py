@@ -17,7 +17,11 @@ import pytest
 
 from tests.services import free_port
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("run"),
+]  # one worker: the servers start once
 ROOT = Path(__file__).resolve().parent.parent
 
 
