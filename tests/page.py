@@ -42,7 +42,9 @@ class LintedClient(FlaskClient):
     """A test browser that looks at every HTML answer."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        response = super().open(*args, **kwargs)
+        # A context of its own, as in production: inside a test's own context requests would share `g`, and with it who is signed in.
+        with self.application.app_context():
+            response = super().open(*args, **kwargs)
         if response.mimetype == "text/html" and not response.is_streamed and response.text.strip():
             faults = lint(response.text)
             if faults:

@@ -1,6 +1,7 @@
 """Forms of the people's pages."""
 
 from wtforms import EmailField, Form, IntegerField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from clinic.models import Department, Role
@@ -23,17 +24,17 @@ class PersonForm(Form):
         [InputRequired("Type the address with which the person signs in."), Length(max=254)],
         render_kw={"autocomplete": "off"},
     )
-    role = SelectField("Role", choices=[(role.value, role.value.title()) for role in Role], coerce=Role)
+    role = SelectField("Role", choices=[SelectChoice(role.value, role.value.title()) for role in Role], coerce=Role)
     department_id = SelectField("Department", coerce=_whole, description="Students and supervisors belong to one.")
     year = SelectField(
         "Year of study",
         coerce=_whole,
-        choices=[("", "Not a student"), *((str(year), f"Year {year}") for year in YEARS)],
+        choices=[SelectChoice("", "Not a student"), *(SelectChoice(str(year), f"Year {year}") for year in YEARS)],
     )
     version = IntegerField(validators=[Optional()])
 
     def choose_from(self, departments: list[Department]) -> "PersonForm":
-        self.department_id.choices = [("", "None"), *((str(one.id), one.name) for one in departments)]
+        self.department_id.choices = [SelectChoice("", "None"), *(SelectChoice(str(one.id), one.name) for one in departments)]
         return self
 
     def validate_name(self, field: StringField) -> None:
