@@ -34,7 +34,10 @@ class PersonForm(Form):
     version = IntegerField(validators=[Optional()])
 
     def choose_from(self, departments: list[Department]) -> "PersonForm":
-        self.department_id.choices = [SelectChoice("", "None"), *(SelectChoice(str(one.id), one.name) for one in departments)]
+        self.department_id.choices = [
+            SelectChoice("", "None"),
+            *(SelectChoice(str(one.id), one.name) for one in departments),
+        ]
         return self
 
     def validate_name(self, field: StringField) -> None:
