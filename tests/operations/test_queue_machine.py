@@ -385,7 +385,7 @@ class Day(RuleBasedStateMachine):
 def test_random_days_keep_the_queue_whole(app, context, world):
     Day.world = world
     steps = settings(
-        max_examples=share(100, 6),
+        max_examples=share(100, 4),
         stateful_step_count=50,
         deadline=None,
         database=None,
