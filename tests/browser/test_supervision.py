@@ -38,7 +38,7 @@ def test_the_call_and_its_answers_travel_between_the_screens(page_of, live_serve
     expect(row).to_contain_text("Step check")
     expect(row).to_contain_text("Penicillin")
 
-    supervisor.get_by_role("button", name="I'm coming in 3 minutes to Kamal Dias").tap()
+    supervisor.get_by_role("button", name="I'm coming, 3 min, to Kamal Dias").tap()
     expect(student.get_by_text("Dr Sunil Silva is coming, about 3 min")).to_be_visible(timeout=5000)
     expect(colleague.get_by_text("Dr Sunil Silva is coming, about 3 min")).to_be_visible(timeout=5000)
 
@@ -64,9 +64,9 @@ def test_two_seconds_too_late_one_reads_who_was_faster(page_of, live_server, tre
     slow.goto("/supervision")
     fast = page_of("silva", "tablet")
     fast.goto("/supervision")
-    fast.get_by_role("button", name="I'm coming in 1 minutes").tap()
+    fast.get_by_role("button", name="I'm coming, 1 min").tap()
     expect(fast.get_by_text("You are coming")).to_be_visible()
-    slow.get_by_role("button", name="I'm coming in 5 minutes").tap()
+    slow.get_by_role("button", name="I'm coming, 5 min").tap()
     expect(slow.get_by_role("alert")).to_contain_text("Dr Sunil Silva is already coming")
     faults.clear()  # the stream that was cut on purpose
 
@@ -99,7 +99,7 @@ def test_it_works_without_javascript(page_of, live_server, treated):
     expect(student.get_by_text("1st of 1")).to_be_visible()
     supervisor.goto("/supervision")
     expect(supervisor.get_by_text("Margin at 36").first).to_be_visible()
-    supervisor.get_by_role("button", name="I'm coming in 10 minutes to Kamal Dias").click()
+    supervisor.get_by_role("button", name="I'm coming, 10 min, to Kamal Dias").click()
     expect(supervisor.get_by_text("You are coming, about 10 min")).to_be_visible()
     supervisor.get_by_role("button", name="Done").click()
     assert stage(live_server) is Stage.IN_TREATMENT

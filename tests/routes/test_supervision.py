@@ -284,7 +284,7 @@ class TestSupervision:
         ):
             assert shown in page
         for minutes in (1, 3, 5, 10):
-            assert f"I&#39;m coming in {minutes} minutes to Kamal Dias" in page
+            assert f"I&#39;m coming, {minutes} min, to Kamal Dias" in page
 
     def test_nobody_is_calling(self, context, browser_of):
         assert "Nobody is calling" in browser_of("silva").get("/supervision").text
