@@ -26,7 +26,8 @@ def seen_ids(viewer: User) -> Subquery:
     They are few, whereas testing `may_see` on each of all patients in some order is slow.
     """
     grants = _grants(viewer) or [select(Patient.id).where(false())]
-    return union(*(grant.with_only_columns(grant.selected_columns[0].label("id")) for grant in grants)).subquery()
+    ids = [grant.with_only_columns(grant.selected_columns[0].label("id")).distinct() for grant in grants]
+    return (union(*ids) if len(ids) > 1 else ids[0]).subquery()  # a patient granted twice is there once
 
 
 def sees_everyone(viewer: User) -> bool:

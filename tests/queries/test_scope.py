@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from clinic.models import Patient, VisitStatus
+from clinic import clock
+from clinic.models import Assignment, AssignmentKind, Patient, VisitStatus
 from clinic.queries.scope import may_see, seen_ids, sees_everyone
 
 
@@ -11,6 +12,16 @@ from clinic.queries.scope import may_see, seen_ids, sees_everyone
 @pytest.mark.parametrize("present", [None, "fernando", "wu"])
 def test_the_condition_and_the_ids_agree(world, session, name, present):
     viewer = world.user(name)
+    session.add(
+        Assignment(
+            patient_id=world.patients["fernando"],
+            user_id=world.people["kamal"],
+            kind=AssignmentKind.TREATMENT,
+            starts_at=clock.now(),
+            created_by_id=world.people["silva"],
+        )
+    )
+    session.flush()  # granted twice
     if present:
         world.visit(present).status = VisitStatus.ARRIVED
         world.visit(present).department_id = world.departments["restorative"]
