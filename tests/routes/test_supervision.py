@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.models import AuditEvent, CallReason, Stage, SupervisorCall
+from clinic.models import AuditEvent, CallReason, Priority, Stage, SupervisorCall
 from tests.queries_counted import counted
 from tests.scene import call_of, entry_of, many_calls, put_in_queue, second_supervisor
 
@@ -19,6 +19,11 @@ def keep() -> None:
 
 def open_calls() -> int:
     return db.session.scalar(select(func.count(SupervisorCall.id)).where(SupervisorCall.ended_at.is_(None))) or 0
+
+
+def plain(html: str) -> str:
+    """Without what differs each time: the masked token and the moment."""
+    return re.sub(r'name="csrf_token" value="\w+"|data-now="[^"]+"', "", html)
 
 
 def writes() -> tuple[int, int]:
@@ -72,7 +77,6 @@ class TestMyQueue:
 
     def test_the_page_holds_what_the_region_answers(self, treated, browser_of):
         kamal = browser_of("kamal")
-        plain = lambda html: re.sub(r'name="csrf_token" value="\w+"', "", html)  # noqa: E731
         region = plain(kamal.get("/my-queue/mine").text).strip()
         assert region in plain(kamal.get("/my-queue").text)
 
@@ -148,6 +152,15 @@ class TestMyQueue:
         assert answer.status_code == 303
         assert entry_of(world, "fernando").chair_id == world.chairs["A3"]
         assert kamal.post(f"/my-queue/{entry.id}/chair", {"version": entry.version}).status_code == 422
+
+    def test_urgency_is_shown_while_it_matters(self, context, world, browser_of):
+        entry = put_in_queue(world, "fernando", Stage.WAITING)
+        entry.priority = Priority.URGENT
+        keep()
+        assert "urgent" in browser_of("kamal").get("/my-queue").text
+        entry.stage = Stage.IN_TREATMENT
+        keep()
+        assert "urgent" not in browser_of("kamal").get("/my-queue").text
 
     def test_queries_do_not_grow_with_the_patients(self, context, world, browser_of):
         many_calls(world, 2)
@@ -291,7 +304,6 @@ class TestSupervision:
 
     def test_the_page_holds_what_the_region_answers(self, called, browser_of):
         silva = browser_of("silva")
-        plain = lambda html: re.sub(r'name="csrf_token" value="\w+"', "", html)  # noqa: E731
         assert plain(silva.get("/supervision/calls").text).strip() in plain(silva.get("/supervision").text)
 
     def test_coming_reaches_the_student(self, called, browser_of):

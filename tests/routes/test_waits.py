@@ -126,3 +126,9 @@ def test_a_chart_of_no_time_at_all_can_be_drawn():
 def test_short_waits_keep_a_decimal():
     (bar,) = chart_of("Restorative", [row(9, 90, 120)]).bars
     assert (bar.median, bar.p90) == ("1.5", "2")
+
+
+@pytest.mark.parametrize(("median", "p90", "where"), [(600, 600, ""), (600, 660, "inside"), (600, 2400, "above")])
+def test_the_two_labels_of_a_bar_never_touch(median, p90, where):
+    (bar,) = chart_of("Restorative", [row(9, median, p90)]).bars
+    assert bar.where == where

@@ -22,7 +22,9 @@ class Bar:
     hour: str
     median: str
     p90: str
-    narrow: bool  # the two labels would touch: the median goes into the bar's foot
+    where: (
+        str  # of the median's label: "above" its bar; "inside", when the two labels would touch; "" when they are one
+    )
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,11 @@ def chart_of(department: str, waits: list[Waits]) -> Chart:
                 hour=f"{hour}",
                 median=_minutes(row.median),
                 p90=_minutes(row.p90),
-                narrow=reach - height < 16,
+                where=""
+                if _minutes(row.median) == _minutes(row.p90)
+                else "above"
+                if reach - height >= 16
+                else "inside",
             )
         )
     return Chart(department, WIDTH, HEIGHT, HEIGHT - BOTTOM, bars)
