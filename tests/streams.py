@@ -22,6 +22,7 @@ class Listener:
     cookie: str
     path: str = "/live/stream"
     last: str = ""
+    who: str = ""
     events: list[tuple[int, str, str]] = field(default_factory=list)
     beats: int = 0
     headers: str = ""
