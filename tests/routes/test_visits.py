@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic import clock
+from clinic.blueprints.visits.forms import next_time
 from clinic.extensions import db
 from clinic.models import AuditEvent, Priority, QueueEntry, Stage, Visit, VisitStatus
 from clinic.operations.visits import check_in
@@ -216,6 +217,15 @@ def test_a_patient_who_is_not_there_cannot_be_booked(at_desk, world, tomorrow):
     without = booking(world, tomorrow)
     del without["patient"]
     assert at_desk.post("/visits/new", without).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("at", "offered"), [("10:07", "10:15"), ("19:50", "07:00"), ("10:45", "11:00"), ("05:10", "07:00")]
+)
+def test_the_next_quarter_of_an_hour_is_offered(context, at, offered):
+    wall = datetime.combine(clock.today(), datetime.strptime(at, "%H:%M").time(), tzinfo=clock.zone())
+    with clock.frozen(wall):
+        assert next_time() == offered
 
 
 def test_only_students_of_the_patient_are_offered(at_desk, world):

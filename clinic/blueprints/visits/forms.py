@@ -1,7 +1,7 @@
 """Forms of visits: scheduling a simple one, and adding a walk-in."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wtforms import DateField, Form, RadioField, SelectField, StringField
@@ -125,6 +125,12 @@ class WalkInForm(Form):
             "reason": self.reason.data,
             "priority": Priority(self.priority.data),
         }
+
+
+def next_time() -> str:
+    """The next quarter of an hour on the clinic's clock, as the form says it; the opening time outside of the day."""
+    at = clock.local(clock.now() + timedelta(minutes=15))
+    return f"{at:%H}:{at.minute // 15 * 15:02d}" if OPENS <= at.hour < CLOSES else f"{OPENS:02d}:00"
 
 
 def _one(rows: Iterable[Any], wanted: int | None) -> Any:

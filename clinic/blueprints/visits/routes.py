@@ -11,7 +11,7 @@ from wtforms import Form
 
 from clinic import clock, live, settings
 from clinic.access import Permission, requires
-from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm
+from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm, next_time
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import day as day_words
@@ -49,7 +49,7 @@ def new() -> ResponseReturnValue:
     patient = _patient()
     if patient is None:
         return _choose_patient("visits.new", "Schedule a visit")
-    form = ScheduleForm(request.args, day=_wanted_day(), department=_department().id)
+    form = ScheduleForm(request.args, day=_wanted_day(), department=_department().id, time=next_time())
     return render_template("visits/new.html", form=_offered(form, patient), patient=patient)
 
 

@@ -47,8 +47,10 @@ document.addEventListener("htmx:after:swap", () => {
   if (!board || !before) return;
   for (const card of board.querySelectorAll("[data-entry]")) {
     if (before.entries.get(card.id) === card.dataset.entry) continue;
-    card.classList.add("is-moved");
-    setTimeout(() => card.classList.remove("is-moved"), MOVED_MS);
+    // By animation and not by a class: the next refetch may come within the two seconds.
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const ring = ["var(--focus)", "transparent"].map((colour) => ({ boxShadow: `0 0 0 3px ${colour}` }));
+    card.animate(ring, { duration: MOVED_MS, easing: still ? "steps(1, end)" : "ease-in", id: "moved" });
   }
   // The button that was pressed is gone with its stage; the card is still the one that is worked on.
   if (document.activeElement === document.body && before.row) document.getElementById(before.row)?.focus({ preventScroll: true });

@@ -31,7 +31,8 @@ function press(key) {
 
 function openRow() {
   if (!document.activeElement.matches("[data-key-row]")) return false;
-  const target = document.activeElement.querySelector("[data-key-open], a[href], button");
+  const row = document.activeElement;
+  const target = row.matches("a[href]") ? row : (row.querySelector("[data-key-open]") ?? row.querySelector("a[href], button"));
   target?.click();
   return Boolean(target);
 }

@@ -13,7 +13,8 @@ if (sheet) {
       asking = document.activeElement;
       sheet.showModal();
     }
-    body.querySelector("[autofocus], .is-wrong input, input:not([type=hidden]), button")?.focus();
+    const first = [".is-wrong input", "[autofocus]", "input[type=text]", "input:not([type=hidden])"].map((one) => body.querySelector(one));
+    first.find((element) => element)?.focus();
   });
   // Done, or somebody was faster: back to the page, which shows how it stands. A rule that refuses says so in the sheet.
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
