@@ -32,6 +32,7 @@ def pages_of(app: Flask, user_id: int) -> dict[str, str]:
             continue
         for url in islice(_addresses(app, rule), MOST_ROWS):
             answer = person.get(url)
+            assert answer.status_code < 500, f"{url} is broken"
             if answer.status_code == 200 and answer.mimetype == "text/html" and "<html" in answer.text:
                 found[rule.endpoint] = url
             if answer.status_code != 404:
