@@ -11,7 +11,8 @@ DATA = Path(os.environ.get("DATA_DIR", Path(__file__).resolve().parent.parent / 
 
 def main() -> None:
     if not DATA.exists():
-        sys.exit(f"There is nothing to forget: {DATA} does not exist.")
+        print(f"There is nothing to forget: {DATA} does not exist.")
+        return
     if not (DATA / "environment").exists():
         sys.exit(f"{DATA} does not hold a clinic that `make run` made; it is left alone.")
     with (DATA / "lock").open("w") as lock:

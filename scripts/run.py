@@ -69,7 +69,9 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> None:
         if own_store:
             # Any answer will do, a refusal for want of credentials too.
             wait_until("the object store answers", lambda: answers(settings["S3_ENDPOINT"]), children, seconds=60)
-            do("Preparing the object store", "prepare-store", settings=settings)
+            if not (prepared := data / "store" / "prepared").exists():
+                do("Preparing the object store", "prepare-store", settings=settings)
+                prepared.touch()
     children.append(printer(runtime, log=None if production else data / "printer.log"))
     web = Child("web server", [BIN / "gunicorn", "-c", ROOT / "gunicorn.conf.py", "wsgi:app"], settings)
     children.append(web)
@@ -80,7 +82,7 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> None:
     if not stopping.is_set():
         print(f"\nChairside is open at {address}", flush=True)
         if not production:
-            if reached_at != host or not host.startswith("127."):
+            if host not in ("127.0.0.1", "localhost", "::1"):
                 print(
                     "Everyone on this network can reach it, and these passwords are public: use no real patient's data."
                 )
@@ -121,8 +123,10 @@ def hold(data: Path) -> None:
 def embedded_settings(data: Path) -> dict[str, str]:
     """The settings of the clinic in this folder: made at the first start, kept in a file only its owner can read."""
     path = data / "environment"
-    if not path.exists():
-        values = {
+    if path.exists():
+        kept = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    else:
+        kept = {
             "CHAIRSIDE_MODE": "embedded",
             "DATABASE_URL": f"sqlite:///{data}/clinic.sqlite",
             "SECRET_KEY": secrets.token_urlsafe(48),
@@ -132,13 +136,23 @@ def embedded_settings(data: Path) -> dict[str, str]:
             "S3_SECRET_KEY": secrets.token_urlsafe(30),
             "DATA_DIR": str(data),
         }
-        values |= {f"STORE_{name}": str(port) for name, port in zip(STORE_PORTS, free_ports(), strict=True)}
+    if not all(is_free(int(kept.get(f"STORE_{name}", "0"))) for name in STORE_PORTS):
+        kept |= {f"STORE_{name}": str(port) for name, port in zip(STORE_PORTS, free_ports(), strict=True)}
         unfinished = data / "environment.new"
         with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-            file.write("".join(f"{name}={value}\n" for name, value in values.items()))
+            file.write("".join(f"{name}={value}\n" for name, value in kept.items()))
         unfinished.rename(path)
-    kept = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
     return kept | {"S3_ENDPOINT": f"http://127.0.0.1:{kept['STORE_S3']}"}
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return port > 0
 
 
 def free_ports() -> list[int]:

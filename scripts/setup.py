@@ -161,7 +161,7 @@ def step(title: str, command: list[str], env: dict[str, str] | None = None) -> N
 
 def latest_line(log) -> str:  # type: ignore[no-untyped-def]
     size = os.fstat(log.fileno()).st_size
-    tail = os.pread(log.fileno(), 400, max(0, size - 400)).decode("utf-8", "replace").splitlines()
+    tail = os.pread(log.fileno(), 8000, max(0, size - 8000)).decode("utf-8", "replace").splitlines()
     return tail[-1].strip() if tail else ""
 
 

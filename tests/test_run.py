@@ -2,7 +2,9 @@
 
 import os
 import re
+import runpy
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -35,7 +37,8 @@ class Clinic:
         self.process: subprocess.Popen[bytes] | None = None
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": "/tmp", "PORT": str(self.port), "DATA_DIR": str(self.data)} | more
+        folders = {"HOME": str(self.data.parent), "TMPDIR": str(self.data.parent), "DATA_DIR": str(self.data)}
+        return {"PATH": os.environ["PATH"], "PORT": str(self.port)} | folders | more
 
     def start(self) -> float:
         """Start and wait until it is open; answers the seconds this took."""
@@ -223,3 +226,16 @@ def test_killed_itself_it_takes_its_programs_along():
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         assert not left
+
+
+def test_a_taken_port_of_the_store_is_replaced_and_the_secrets_stay(tmp_path):
+    run = runpy.run_path(str(ROOT / "scripts" / "run.py"))
+    first = run["embedded_settings"](tmp_path)
+    assert run["embedded_settings"](tmp_path) == first
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(first["STORE_FILER"])))
+        other.listen()
+        second = run["embedded_settings"](tmp_path)
+    assert second["STORE_FILER"] != first["STORE_FILER"]
+    assert (second["SECRET_KEY"], second["S3_SECRET_KEY"]) == (first["SECRET_KEY"], first["S3_SECRET_KEY"])
+    assert stat.S_IMODE((tmp_path / "environment").stat().st_mode) == 0o600
