@@ -5,7 +5,7 @@ import hmac
 import secrets
 
 import pyotp
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from clinic import audit, clock, settings
 from clinic.errors import DomainError
@@ -125,20 +125,19 @@ def _accept(user: User, code: str) -> bool:
 
 
 def _use_recovery_code(user: User, code: str) -> bool:
-    row = db.session.execute(
-        select(RecoveryCode.id)
+    used = db.session.execute(
+        update(RecoveryCode)
         .where(
             RecoveryCode.user_id == user.id,
             RecoveryCode.code_hash == digest(_folded(code)),
-            RecoveryCode.used_at.is_(None),
+            RecoveryCode.used_at.is_(None),  # decided by the row as it is, whatever this transaction saw before
         )
-        .limit(1)
-    ).scalar_one_or_none()
-    if row is None:
-        return False
-    db.session.execute(update(RecoveryCode).where(RecoveryCode.id == row).values(used_at=clock.now()))
-    audit.record("account.recovery_code", f"{user.name} signed in with a recovery code", actor=user, subject=user)
-    return True
+        .values(used_at=clock.now())
+        .execution_options(synchronize_session=False)
+    ).rowcount  # type: ignore[attr-defined]
+    if used:
+        audit.record("account.recovery_code", f"{user.name} signed in with a recovery code", actor=user, subject=user)
+    return bool(used)
 
 
 def _secret(user: User) -> str | None:

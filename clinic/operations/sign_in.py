@@ -33,7 +33,9 @@ def begin_attempt(*, email: str, device_token: str) -> Attempt:
     user = db.session.execute(select(User).where(User.email == email)).scalar_one_or_none()
     device = _device(device_token)
     buckets: tuple[str, ...]
-    if user and device and _knows(device, user):
+    # Asked in any case: the number of queries must not tell whether the account exists.
+    known = _knows(device.id if device else 0, user.id if user else 0)
+    if user and device and known:
         buckets = (throttle.bucket("known", (device.id, user.id)),)
     else:
         address = throttle.network(audit.origin.get().address)
@@ -324,13 +326,14 @@ def _device(token: str) -> Device | None:
     return db.session.execute(select(Device).where(Device.token_hash == digest(token))).scalar_one_or_none()
 
 
-def _knows(device: Device, user: User) -> bool:
+def _knows(device_id: int, user_id: int) -> bool:
+    """Whether this person has signed in on this device with the password."""
     return bool(
         db.session.scalar(
             select(
                 exists().where(
-                    AuthSession.device_id == device.id,
-                    AuthSession.user_id == user.id,
+                    AuthSession.device_id == device_id,
+                    AuthSession.user_id == user_id,
                     AuthSession.method == "password",
                 )
             )
