@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.models import CallReason, Stage, SupervisorCall
+from clinic.models import CallReason, Stage, SupervisorCall, Visit, VisitStatus
 from clinic.queries.calls import (
     call_for,
     calls_for,
@@ -205,3 +205,36 @@ def test_queries_do_not_grow_with_the_line(session, world, whose):
     few = count()
     visits += [call.visit_id for call in many_calls(world, 20, year=1998)]
     assert count() == few
+
+
+def test_a_call_is_out_of_sight_once_the_patient_is(session, world):
+    """A walk-in nobody is assigned to concerns the department while present, and not afterwards."""
+    visit = Visit(
+        patient_id=world.patients["nadia"],
+        department_id=world.departments["restorative"],
+        starts_at=clock.now(),
+        walk_in=True,
+        status=VisitStatus.ARRIVED,
+        created_at=clock.now(),
+        created_by_id=world.people["ruwan"],
+    )
+    db.session.add(visit)
+    db.session.flush()
+    world.visits["nadia"] = visit.id
+    try:
+        made = call_of(world, "nadia")
+        assert call_for(world.user("silva"), made.id)
+        visit.status = VisitStatus.COMPLETED
+        db.session.flush()
+        assert call_for(world.user("silva"), made.id) is None
+    finally:
+        del world.visits["nadia"]
+
+
+def test_a_call_made_in_another_department_is_not_ones_own(session, world):
+    """Even for a patient one may see: the supervisors of that department answer."""
+    made = call_of(world, "fernando")
+    made.department_id = world.departments["orthodontics"]
+    db.session.flush()
+    assert call_for(world.user("silva"), made.id) is None
+    assert calls_for(world.user("silva")).rows == []
