@@ -78,6 +78,20 @@ def test_cards_are_walked_and_opened_by_keyboard(page_of, desk):
     expect(seated).to_be_focused()  # the work goes on with the same patient
 
 
+def test_the_chosen_cards_last_move_is_undone_by_one_key(page_of, desk):
+    desk.call(desk.arrive("fernando"), "A1")
+    desk.call(desk.arrive("perera"), "A2")
+    page = page_of("nimal")  # a nurse may undo what others did
+    page.goto(desk.board)
+    second = lane(page, "called").locator(".q-card").nth(1)
+    name = second.locator(".q-name a").inner_text()
+    second.focus()
+    page.keyboard.press("u")
+    expect(page.locator(".toast")).to_contain_text(f"Undone for {name}")
+    expect(lane(page, "waiting")).to_contain_text(name)
+    expect(lane(page, "called").locator(".q-card")).to_have_count(1)
+
+
 def test_another_desk_sees_it_at_once_and_keeps_its_open_menu_and_focus(page_of, desk):
     first = desk.arrive("fernando")
     page = page_of("ruwan")

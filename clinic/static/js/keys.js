@@ -21,8 +21,9 @@ function step(by) {
 function press(key) {
   const within = openDialog() ?? document;
   const row = document.activeElement.closest("[data-key-row]");
-  const found = [...(row?.querySelectorAll("[data-key]") ?? []), ...within.querySelectorAll("[data-key]")];
-  const target = found.filter((element) => element.dataset.key === key && !element.disabled && shown(element));
+  // Of the chosen row also what its closed menu holds.
+  const found = [...(row?.querySelectorAll("[data-key]") ?? []), ...[...within.querySelectorAll("[data-key]")].filter(shown)];
+  const target = found.filter((element) => element.dataset.key === key && !element.disabled);
   if (!target.length) return false;
   target[0].focus();
   target[0].click();
