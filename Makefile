@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
 
-.PHONY: help run reset setup setup-tests check test soak bench screenshots format
+.PHONY: help run reset setup setup-tests check test soak bench permissions mutants screenshots format
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,6 +39,12 @@ soak: setup-tests ## the long campaigns in full (SEED=20260101 repeats a day's r
 
 bench: setup-tests ## measure against the yardstick; writes docs/performance.md
 	$(PYTHON) -m bench
+
+permissions: setup-tests ## write docs/permissions.md anew: read what changed before you commit it
+	WRITE_PERMISSIONS=1 $(PYTHON) -m pytest -q tests/conventions/test_matrix.py
+
+mutants: setup-tests ## take every check of who may do what away, one at a time: the tests must notice each
+	$(PYTHON) scripts/mutate.py
 
 screenshots: setup-tests ## a picture of every page in three sizes, into screenshots/
 	$(PYTHON) scripts/screenshots.py

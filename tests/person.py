@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from flask import Flask, g
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from clinic import clock, security
@@ -15,7 +16,6 @@ class Person:
     def __init__(self, app: Flask, user_id: int) -> None:
         self.app = app
         self.user_id = user_id
-        self.client = app.test_client()
         token = secrets.token_urlsafe(32)
         with app.app_context():
             at = clock.now()
@@ -31,7 +31,14 @@ class Person:
             self.session_id = row.id
             self.token_hash = row.token_hash
             self.cookie = security.cookie_name("session")
-        self.client.set_cookie(self.cookie, token)
+        self.token = token
+        self.client = self.browser()
+
+    def browser(self) -> FlaskClient:
+        """A browser as it was when the person had just signed in, whatever has happened to its cookies since."""
+        client = self.app.test_client()
+        client.set_cookie(self.cookie, self.token)
+        return client
 
     def get(self, url: str, *, htmx: bool = False, **options: Any) -> TestResponse:
         with self.app.app_context():  # its own, as in life: else two people of one test would share `g`

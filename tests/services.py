@@ -44,6 +44,7 @@ class MariaDB:
                     f"--datadir={folder}/data",
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
+                    "--innodb-use-native-aio=0",  # several servers at once would use up the machine's requests
                     *owner,
                 ],
                 check=True,
@@ -69,6 +70,7 @@ class MariaDB:
                 "--character-set-server=utf8mb4",
                 "--collation-server=utf8mb4_bin",
                 "--skip-log-bin",
+                "--innodb-use-native-aio=0",
                 *self._owner,
                 *self.options,
             ],

@@ -1,16 +1,12 @@
 """A person at a real server without a browser: fetches a page, fills its form as a browser would, sends it. Thread-safe per instance."""
 
 import http.client
-import re
 import socket
 from dataclasses import dataclass
-from html import unescape
 from urllib.parse import urlencode
 
+from tests.forms import fields_of
 from tests.servers import Server
-
-FIELD = re.compile(r"<(input|textarea|select)\b([^>]*)>(?:(.*?)</\1>)?", re.DOTALL)
-ATTRIBUTE = re.compile(r'([\w:-]+)(?:="([^"]*)")?')
 
 
 @dataclass
@@ -58,30 +54,3 @@ class Visitor:
             return Answer(answer.status, answer.read().decode(), dict(answer.getheaders()))
         finally:
             connection.close()
-
-
-def fields_of(page: str, action: str) -> dict[str, str]:
-    """Names and values of the fields in the form with this action. Raises LookupError when the page has none."""
-    for form in re.findall(r"<form\b.*?</form>", page, re.DOTALL):
-        if f'action="{action}"' not in unescape(form):
-            continue
-        fields: dict[str, str] = {}
-        for tag, attributes, inside in FIELD.findall(form):
-            named = {name: unescape(value) for name, value in ATTRIBUTE.findall(attributes)}
-            if "name" not in named or (named.get("type") in ("checkbox", "radio") and "checked" not in named):
-                continue
-            if tag == "select":
-                chosen = re.search(
-                    r'<option[^>]*\bselected\b[^>]*value="([^"]*)"|<option[^>]*value="([^"]*)"[^>]*\bselected\b', inside
-                )
-                first = re.search(r'<option[^>]*value="([^"]*)"', inside)
-                match = chosen or first
-                fields[named["name"]] = (
-                    unescape(next(group for group in match.groups() if group is not None)) if match else ""
-                )
-            elif tag == "textarea":
-                fields[named["name"]] = unescape(inside.lstrip("\n"))
-            else:
-                fields[named["name"]] = named.get("value", "")
-        return fields
-    raise LookupError(f"no form posts to {action}")

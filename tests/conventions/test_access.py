@@ -42,3 +42,11 @@ def test_no_role_holds_what_the_domain_denies_it():
     }
     for role, acts in never.items():
         assert not may[role] & acts, role
+
+
+def test_every_permission_is_given_and_used(context):
+    given = set().union(*access.ROLE_PERMISSIONS.values())
+    assert given == set(Permission), f"{set(Permission) - given} is given to nobody."
+    used = {access.access_of(rule.endpoint).permission for rule in context.url_map.iter_rules()}
+    unused = set(Permission) - used
+    assert not unused, f"{unused} guards no route. Remove it, or use it."

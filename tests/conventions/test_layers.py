@@ -62,3 +62,12 @@ def test_only_the_clock_asks_for_the_time(path):
         and ast.unparse(node.value) in ("datetime", "date", "datetime.datetime", "datetime.date")
     ]
     assert not wrong, f"{path.name}:{wrong} asks for the time. Use clinic.clock.now() or clinic.clock.today()."
+
+
+@pytest.mark.parametrize("path", sorted((CLINIC / "blueprints").rglob("routes.py")), ids=lambda path: path.parent.name)
+def test_views_hold_no_queries(path):
+    banned = {f"sqlalchemy.{verb}" for verb in ("select", "update", "insert", "delete")}
+    wrong = imports_of(path) & banned
+    assert not wrong, (
+        f"{path.parent.name}/routes.py imports {wrong}. Reads go to clinic/queries, writes to clinic/operations."
+    )

@@ -1,0 +1,251 @@
+"""The whole role x route x relation matrix, taken by calling every route: what docs/permissions.md holds and tests compare."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Flask
+from sqlalchemy import event, select
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from clinic import access, clock
+from clinic.access import ROLE_PERMISSIONS, Permission, Role
+from clinic.extensions import db
+from clinic.models import (
+    Alert,
+    AlertKind,
+    AuthSession,
+    CallReason,
+    Display,
+    Priority,
+    QueueEntry,
+    Severity,
+    Stage,
+    SupervisorCall,
+    Visit,
+)
+from tests.person import Person
+from tests.world import World
+
+# A column: its heading, who asks (None: nobody signed in), and about whose record.
+COLUMNS: list[tuple[str, str | None, str]] = [
+    ("nobody", None, "fernando"),
+    ("receptionist", "ruwan", "fernando"),
+    ("nurse", "nimal", "fernando"),
+    ("admin", "adel", "fernando"),
+    ("student: assigned", "kamal", "fernando"),
+    ("student: formerly assigned", "kamal", "perera"),
+    ("student: never assigned", "kamal", "nadia"),
+    ("student: archived, formerly", "kamal", "archie"),
+    ("supervisor: own department", "silva", "fernando"),
+    ("supervisor: other department", "silva", "wu"),
+]
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+# Rows a refused request may still write: the trace of the refusal, and when the person last acted, a key
+# that goes with the rollback, and the end of the person's own draft of that form.
+TRACES = ("audit_event", "auth_session", "once_key", "draft")
+
+
+@dataclass(frozen=True)
+class Cell:
+    route: str
+    column: str
+    outcome: str
+    writes: tuple[str, ...]
+
+
+def deepen(world: World) -> None:
+    """Add to the world what routes about visits, entries, calls, alerts, displays and sessions need. Commits."""
+    from clinic.operations.calls import call_supervisor
+    from clinic.operations.queue import call_to_chair, move
+    from clinic.operations.visits import add_walk_in, check_in
+
+    ruwan, at = world.user("ruwan"), clock.now()
+    callers = {"fernando": "kamal", "wu": "omar"}
+    for name, chair in (("fernando", "A1"), ("perera", "A2"), ("wu", "B1")):
+        entry = check_in(world.visit(name), actor=ruwan)
+        entry = call_to_chair(entry.id, version=entry.version, chair_id=world.chairs[chair], actor=ruwan)
+        for stage in (Stage.IN_CHAIR, Stage.IN_TREATMENT) if name in callers else ():
+            entry = move(entry.id, to=stage, version=entry.version, actor=ruwan)
+        if name in callers:
+            call_supervisor(entry.id, version=entry.version, reason=CallReason.HELP, actor=world.user(callers[name]))
+    add_walk_in(
+        patient=world.patient("nadia"),
+        department=world.department("restorative"),
+        reason="Pain",
+        priority=Priority.NORMAL,
+        actor=ruwan,
+    )
+    for name in ("perera", "wu", "nadia", "archie"):
+        db.session.add(
+            Alert(
+                patient_id=world.patients[name],
+                kind=AlertKind.CONDITION,
+                severity=Severity.NOTE,
+                label="Asthma",
+                created_at=at,
+                created_by_id=ruwan.id,
+            )
+        )
+    db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
+    db.session.commit()
+
+
+def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
+    """What each argument of an address stands for when the question is about `subject`."""
+    patient = world.patients[subject]
+    department = "orthodontics" if subject == "wu" else "restorative"
+
+    def newest(model: type, column: object) -> int | None:
+        return db.session.scalar(select(model.id).where(column == patient).order_by(model.id.desc()).limit(1))  # type: ignore[attr-defined]
+
+    return {
+        "patient_id": patient,
+        "visit_id": newest(Visit, Visit.patient_id),
+        "entry_id": newest(QueueEntry, QueueEntry.patient_id),
+        "call_id": newest(SupervisorCall, SupervisorCall.patient_id),
+        "alert_id": newest(Alert, Alert.patient_id),
+        "department_id": world.departments[department],
+        "chair_id": world.chairs[{"wu": "B2", "archie": "A4"}.get(subject, "A3")],
+        "person_id": world.people["omar"],
+        "display_id": db.session.scalar(select(Display.id).order_by(Display.id).limit(1)),
+        "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),
+        "token": "no-such-token-0123456789",
+        "filename": "css/app.css",
+    }
+
+
+def cells(app: Flask, world: World) -> Iterator[Cell]:
+    """Call every route in every column, each in a savepoint that is rolled back. Not within an application context: requests would
+    share its `g`."""
+    Person(app, world.people["rita"])  # a session that is another's
+    browsers = {name: Person(app, world.people[name]) for _, name, _ in COLUMNS if name}
+    with app.app_context():
+        ids = {subject: ids_of(world, subject) for _, _, subject in COLUMNS}
+        connection = db.session().get_bind()
+    for rule, verb in routes(app):
+        for column, name, subject in COLUMNS:
+            url = address(rule, ids[subject])
+            label = f"{verb} {rule.rule}"
+            if url is None:
+                yield Cell(label, column, "-", ())
+                continue
+            savepoint = connection.begin_nested()
+            try:
+                with writes_on(connection) as written:
+                    answer = ask(app, browsers.get(name or ""), verb, url)
+                yield Cell(
+                    label, column, outcome(answer, nobody=name is None), tuple(sorted(set(written) - set(TRACES)))
+                )
+                answer.close()
+            finally:
+                savepoint.rollback()
+
+
+def routes(app: Flask) -> list[tuple[Rule, str]]:
+    """Every route with each of its own verbs, in a fixed order."""
+    found = [
+        (rule, verb)
+        for rule in app.url_map.iter_rules()
+        for verb in rule.methods or ()
+        if verb not in ("HEAD", "OPTIONS")
+    ]
+    return sorted(found, key=lambda pair: (pair[0].rule, pair[1]))
+
+
+def address(rule: Rule, ids: dict[str, int | str | None]) -> str | None:
+    """The rule's address with ids in it; None when this subject has no such thing."""
+    unknown = rule.arguments - ids.keys()
+    if unknown:
+        raise LookupError(f"{rule.rule}: say in tests/conventions/matrix.py what {unknown} stands for.")
+    values = {name: ids[name] for name in rule.arguments}
+    return None if None in values.values() else rule.build(values)[1]  # type: ignore[index]
+
+
+def ask(app: Flask, browser: Person | None, verb: str, url: str) -> TestResponse:
+    """One request, with the tokens our own forms carry, and nothing else in it."""
+    if browser is None:
+        return app.test_client().open(url, method=verb, buffered=False)
+    browser.client = browser.browser()
+    if verb in UNSAFE:
+        return browser.post(url)
+    return browser.get(url, buffered=False)
+
+
+def outcome(answer: TestResponse, *, nobody: bool) -> str:
+    """`yes` when the person may ask this (the form may still be incomplete); else how it was refused."""
+    location = answer.headers.get("Location", "") + answer.headers.get("HX-Redirect", "")
+    if "/sign-in" in location and answer.status_code in (303, 401):
+        return "sign in"
+    if answer.status_code in (403, 404):
+        return str(answer.status_code)
+    if answer.status_code == 400 and nobody:
+        return "no form"
+    if answer.status_code == 401:
+        return "no screen"
+    if answer.status_code in (200, 204, 302, 303, 409, 422):
+        return "yes"
+    return f"{answer.status_code}"
+
+
+class writes_on:  # noqa: N801
+    """Collects the tables written on a connection."""
+
+    def __init__(self, connection: object) -> None:
+        self.connection, self.tables = connection, list[str]()
+
+    def __enter__(self) -> list[str]:
+        event.listen(self.connection, "before_cursor_execute", self._note)
+        return self.tables
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self.connection, "before_cursor_execute", self._note)
+
+    def _note(self, _connection, _cursor, statement, *_rest):  # type: ignore[no-untyped-def]
+        words = statement.replace("`", " ").replace('"', " ").split()
+        if words[0].upper() in ("INSERT", "UPDATE", "DELETE"):
+            self.tables.append(words[1] if words[0].upper() == "UPDATE" else words[2])
+
+
+def as_document(app: Flask, matrix: list[Cell]) -> str:
+    """docs/permissions.md."""
+    lines = [
+        "# Who may do what",
+        "",
+        "Generated by `make permissions` from `clinic/access.py` and by calling every route; a test compares it. Do not edit.",
+        "",
+        "## Permissions",
+        "",
+        "| permission | allows | " + " | ".join(role.value for role in Role) + " |",
+        "|---|---|" + "---|" * len(Role),
+    ]
+    for permission in Permission:
+        marks = " | ".join("yes" if permission in ROLE_PERMISSIONS[role] else "" for role in Role)
+        lines.append(f"| `{permission.name}` | {permission.value} | {marks} |")
+    lines += [
+        "",
+        "## Routes",
+        "",
+        "`yes`: the person may ask this of this record (an incomplete form is then refused with a sentence). `404`: answered as if",
+        "it did not exist. `no form`: refused because it did not come from a form of ours. `no screen`: only a paired display's own",
+        "cookie opens it. `-`: there is no such record. `open, ...`: needs no sign-in, guarded by a check of its own.",
+        "",
+        "| route | needs | " + " | ".join(heading for heading, _, _ in COLUMNS) + " |",
+        "|---|---|" + "---|" * len(COLUMNS),
+    ]
+    by_route: dict[str, list[str]] = {}
+    for cell in matrix:
+        by_route.setdefault(cell.route, []).append(cell.outcome)
+    needs = {f"{verb} {rule.rule}": _needs(app, rule) for rule, verb in routes(app)}
+    lines += [f"| {route} | {needs[route]} | " + " | ".join(outcomes) + " |" for route, outcomes in by_route.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _needs(app: Flask, rule: Rule) -> str:
+    with app.app_context():
+        declared = access.access_of(rule.endpoint)
+    if declared is None:
+        return "nothing declared: refused"
+    if declared.permission is None:
+        return f"open, {declared.guard}" if declared.guard else "open"
+    return f"`{declared.permission.name}`"
