@@ -1,6 +1,7 @@
 """Real servers for the tests, started on free ports and stopped with the run."""
 
 import os
+import pwd
 import runpy
 import shutil
 import socket
@@ -28,16 +29,18 @@ class MariaDB:
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        owner = ["--user=mysql"] if os.geteuid() == 0 else []
-        if os.geteuid() == 0:
-            shutil.chown(folder, "mysql", "mysql")
+        owner = []
+        if os.geteuid() == 0:  # the server refuses to run as root
+            user = _unprivileged()
+            owner = [f"--user={user}"]
+            shutil.chown(folder, user)
             for parent in folder.parents:
                 if parent == Path("/tmp"):
                     break
                 parent.chmod(parent.stat().st_mode | 0o011)
         self._owner = owner
         if not (folder / "data").exists():
-            subprocess.run(
+            made = subprocess.run(
                 [
                     "mariadb-install-db",
                     "--no-defaults",
@@ -47,10 +50,11 @@ class MariaDB:
                     "--innodb-use-native-aio=0",  # several servers at once would use up the machine's requests
                     *owner,
                 ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
             )
+            if made.returncode:
+                raise RuntimeError(f"mariadb-install-db failed:\n{made.stdout[-1500:]}\n{made.stderr[-1500:]}")
 
     def start(self) -> "MariaDB":
         (self.folder / "log").write_text("")
@@ -122,3 +126,12 @@ class ObjectStore:
 
     def stop(self) -> None:
         self._stop(self._child)
+
+
+def _unprivileged() -> str:
+    """The account the server runs under: its own where the package made one (the bare server package does not)."""
+    try:
+        pwd.getpwnam("mysql")
+    except KeyError:
+        return "nobody"
+    return "mysql"
