@@ -8,7 +8,7 @@ def test_it_works(browser_of, world, app, theme):
     ruwan = browser_of("ruwan")
     answer = ruwan.post("/theme", {"theme": theme})
     assert answer.status_code == 303
-    assert f'data-theme="{theme}"' in ruwan.get("/").text
+    assert f'data-theme="{theme}"' in ruwan.get("/patients").text
 
 
 def test_with_htmx_it_says_so_in_place(browser_of):
@@ -21,14 +21,14 @@ def test_with_htmx_it_says_so_in_place(browser_of):
 def test_it_rejects_bad_input(browser_of, theme):
     ruwan = browser_of("ruwan")
     assert ruwan.post("/theme", {"theme": theme}).status_code == 422
-    assert 'data-theme="auto"' in ruwan.get("/").text
+    assert 'data-theme="auto"' in ruwan.get("/patients").text
 
 
 def test_it_is_safe_to_repeat(browser_of):
     ruwan = browser_of("ruwan")
     for _ in range(2):
         assert ruwan.post("/theme", {"theme": "dark"}, once="the-same-key").status_code == 303
-    assert 'data-theme="dark"' in ruwan.get("/").text
+    assert 'data-theme="dark"' in ruwan.get("/patients").text
 
 
 def test_it_asks_for_sign_in(client):
