@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-BARE = ["-k", "gthread", "-w", "2", "--threads", "16", "--keep-alive", "30"]
+BARE = ["-c", str(ROOT / "bench" / "bare.conf.py")]
 
 
 @contextmanager
@@ -34,7 +34,8 @@ def running(
         wait_for(port, path, process)
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
