@@ -3,7 +3,8 @@
 import logging
 from typing import Any
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, g, render_template, request
+from flask.globals import request_ctx
 from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -67,6 +68,14 @@ SENTENCES = {
     ),
     503: ("Busy for a moment", "Nothing was saved. Try again in a few seconds."),
 }
+# With these the database may be away or the frame itself broken: their pages ask nothing of either.
+PLAIN = frozenset({500, 503})
+# MariaDB and MySQL when they accept no writes: a replica, a full disk, maintenance.
+READ_ONLY = frozenset({1290, 1792, 1836})
+ONLY_READS = (
+    "The clinic's database takes no changes at the moment. Nothing was saved, and what must be written down to be seen "
+    "cannot be opened. Tell an administrator; Chairside goes on by itself once the database does."
+)
 
 
 def init_app(app: Flask) -> None:
@@ -88,12 +97,22 @@ def page(status: int, sentence: str | None = None) -> tuple[str, int, dict[str, 
         if status == 409:
             headers["HX-Trigger"] = "live:poll"  # what the page shows is old: its living regions refetch themselves
     words = {"status": status, "title": title, "sentence": sentence or advice, "advice": advice}
-    try:
-        return render_template(template, **words), status, headers
-    except Exception:
-        # The frame asks who is signed in; with the database away, or the frame itself broken, this page asks nothing.
-        log.exception("the error page could not be rendered")
-        return current_app.jinja_env.get_template("error_alone.html").render(words), status, headers
+    if status not in PLAIN and "csrf_owner" in g and request_ctx.url_adapter:
+        try:
+            return render_template(template, **words), status, headers
+        except Exception:
+            log.exception("the error page could not be rendered")
+    return _plain(template, words), status, headers
+
+
+def _plain(template: str, words: dict[str, Any]) -> str:
+    """The answer that asks nothing: not who is signed in, not the database, not what an earlier step should have left in `g`.
+
+    `render_template` would ask: flask-login puts the person into the context of every template.
+    """
+    if template.endswith("_refusal.html") and request_ctx.url_adapter:
+        return current_app.jinja_env.get_template(template).render(words)
+    return current_app.jinja_env.get_template("error_alone.html").render(words)
 
 
 def _domain_error(error: DomainError) -> Any:
@@ -115,8 +134,10 @@ def _stale(error: StaleDataError) -> Any:
 
 def _database_away(error: Exception) -> Any:
     db.session.rollback()
-    log.error("database: %s", type(getattr(error, "orig", error)).__name__)
-    return page(503)
+    cause = getattr(error, "orig", error)
+    code = next(iter(getattr(cause, "args", ())), None)
+    log.error("database: %s %s", type(cause).__name__, code if isinstance(code, int) else "")
+    return page(503, ONLY_READS if code in READ_ONLY else None)
 
 
 def _broken(error: Exception) -> Any:

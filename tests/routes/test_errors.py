@@ -4,7 +4,7 @@ import pytest
 from flask import abort
 from sqlalchemy.exc import OperationalError
 
-from clinic import create_app, errors
+from clinic import create_app, errors, sessions
 from clinic.access import public
 from tests.conftest import make_config
 from tests.page import LintedClient, lint
@@ -62,3 +62,52 @@ def test_when_the_frame_itself_breaks_there_is_still_a_page(breaking, monkeypatc
 
 def test_a_method_that_is_not_there(browser_of):
     assert browser_of("ruwan").get("/theme").status_code == 405
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_when_the_database_is_away_the_page_asks_nothing_of_anyone(browser_of, monkeypatch, caplog, htmx):
+    ruwan = browser_of("ruwan")
+
+    def away() -> None:
+        raise OperationalError("SELECT secret", {}, Exception(2003, "a secret of the inside"))
+
+    def asked() -> None:
+        raise AssertionError("the error page asked who is signed in")
+
+    monkeypatch.setattr(sessions, "current", away)
+    monkeypatch.setattr(sessions, "current_user_or_none", asked)
+    answer = ruwan.get("/queue", htmx=htmx)
+    assert answer.status_code == 503
+    assert "Busy for a moment" in answer.text
+    assert "secret" not in answer.text
+    assert ("<html" in answer.text) is not htmx
+    assert not [record for record in caplog.records if record.exc_info], "a fault of the page itself"
+
+
+@pytest.mark.parametrize("url", ["/queue", "/sign-in", "/no-such-page"])
+def test_a_database_that_only_reads_is_said_to_only_read(app, browser_of, monkeypatch, url):
+    ruwan = browser_of("ruwan")
+
+    def read_only() -> None:
+        raise OperationalError("INSERT", {}, Exception(1290, "--read-only"))
+
+    monkeypatch.setattr(sessions, "current", read_only)
+    answer = ruwan.get(url)
+    assert answer.status_code == 503
+    assert "takes no changes" in answer.text
+
+
+def test_a_missing_file_asked_for_by_someone_signed_in(browser_of, caplog):
+    assert browser_of("ruwan").get("/static/no-such-file.css").status_code == 404
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_host_that_is_not_ours_gets_a_page_and_leaves_no_fault_behind(tmp_path, caplog):
+    url = f"sqlite:///{tmp_path}/hosts.sqlite"
+    app = create_app(make_config(url, trusted_hosts=("clinic.test",)))
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    for host in ("evil.test", "clinic.test:evil", "a b", "[", "clinic.test\\@evil.test"):
+        answer = app.test_client().get("/sign-in", headers={"Host": host})
+        assert answer.status_code == 400, host
+        assert "could not be read" in answer.text
+    assert not [record for record in caplog.records if record.exc_info]
