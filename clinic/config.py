@@ -49,7 +49,6 @@ class Config:
     smtp_url: str = field(default="", repr=False)  # smtp://user:password@host:587 or smtps://...
     mail_from: str = ""
     printer_socket: str = ""
-    data_dir: Path = Path("var")
     live_heartbeat: float = 5  # seconds between proofs of life on a stream; pages show their age from 10 s on
     live_streams: int = 160  # open streams of one process; the server's threads must be more (gunicorn.conf.py)
 
@@ -107,7 +106,6 @@ class Config:
             smtp_url=env.get("SMTP_URL", "").strip(),
             mail_from=env.get("MAIL_FROM", "").strip(),
             printer_socket=env.get("PRINTER_SOCKET", "").strip(),
-            data_dir=Path(env.get("DATA_DIR", "var")),
             live_heartbeat=number("LIVE_HEARTBEAT", 5, 1, 9),
             live_streams=number("LIVE_STREAMS", 160, 1, 1000),
         )
@@ -239,7 +237,7 @@ class Config:
         if backend in ("mysql", "mariadb"):
             arguments: dict[str, object] = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
             if self.database_ca:
-                # PyMySQL checks chain and host name only when all three are given (facts.md, MySQL 11).
+                # PyMySQL checks chain and host name only when all three are given.
                 arguments |= {
                     "ssl_ca": self.database_ca,
                     "ssl_verify_cert": True,

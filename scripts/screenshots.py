@@ -28,7 +28,7 @@ def main(words: list[str]) -> None:
     FOLDER.mkdir()
     with (
         tempfile.TemporaryDirectory() as folder,
-        demo_server(make_config(f"sqlite:///{folder}/clinic.sqlite", data_dir=Path(folder))) as server,
+        demo_server(make_config(f"sqlite:///{folder}/clinic.sqlite")) as server,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))

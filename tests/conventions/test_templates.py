@@ -47,9 +47,7 @@ def test_a_fragment_says_its_variables_first(name):
 )
 def test_a_page_stands_in_the_frame(name):
     text = (TEMPLATES / name).read_text("utf-8")
-    assert re.search(r'{%\s*extends "[\w/]*base(_\w+)?\.html"', text), (
-        f"{name}: a page extends base.html (or base_print.html)"
-    )
+    assert re.search(r'{%\s*extends "[\w/]*base(_\w+)?\.html"', text), f"{name}: a page extends base.html"
 
 
 def test_every_icon_of_a_template_is_in_the_sprite():
