@@ -8,7 +8,7 @@ from clinic import live_stream
 bind = os.environ.get("BIND", f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one per core of the smallest machine
 worker_class = "gthread"
-# A live stream holds a thread for its life (facts.md, SSE 1). Beyond LIVE_STREAMS a page polls, so 32 threads always remain
+# A live stream holds a thread for its life. Beyond LIVE_STREAMS a page polls, so 32 threads always remain
 # for ordinary requests: more than the database pool has connections.
 threads = int(os.environ.get("LIVE_STREAMS", "160")) + 32
 worker_connections = (

@@ -16,7 +16,6 @@ from clinic.models.place import Chair, Department, Display
 from clinic.models.queue import (
     CHAIR_STAGES,
     FINAL_STAGES,
-    STAGE_MOVES,
     CallReason,
     Priority,
     QueueEntry,
@@ -40,7 +39,6 @@ __all__ = [
     "CHAIR_STAGES",
     "FINAL_STAGES",
     "SLOT_MINUTES",
-    "STAGE_MOVES",
     "VISIT_MOVES",
     "Alert",
     "AlertKind",

@@ -22,20 +22,6 @@ class Stage(enum.StrEnum):
     TRANSFERRED = "transferred"
 
 
-# Any other move is refused with a sentence (domain.md, lifecycles). CALLED -> WAITING is a no-show put back in line.
-# TRANSFERRED closes the entry here and opens a WAITING one in the other department.
-STAGE_MOVES: dict[Stage, frozenset[Stage]] = {
-    Stage.WAITING: frozenset({Stage.CALLED, Stage.LEFT, Stage.TRANSFERRED}),
-    Stage.CALLED: frozenset({Stage.IN_CHAIR, Stage.WAITING, Stage.LEFT, Stage.TRANSFERRED}),
-    Stage.IN_CHAIR: frozenset({Stage.IN_TREATMENT, Stage.LEFT, Stage.TRANSFERRED}),
-    Stage.IN_TREATMENT: frozenset({Stage.AWAITING_SUPERVISOR, Stage.AWAITING_DISMISSAL}),
-    Stage.AWAITING_SUPERVISOR: frozenset({Stage.IN_TREATMENT}),
-    Stage.AWAITING_DISMISSAL: frozenset({Stage.CHECKOUT, Stage.IN_TREATMENT}),
-    Stage.CHECKOUT: frozenset({Stage.DONE}),
-    Stage.DONE: frozenset(),
-    Stage.LEFT: frozenset(),
-    Stage.TRANSFERRED: frozenset(),
-}
 FINAL_STAGES = frozenset({Stage.DONE, Stage.LEFT, Stage.TRANSFERRED})
 CHAIR_STAGES = frozenset(
     {
@@ -119,9 +105,6 @@ class QueueEntry(Base):
     def is_open(self) -> bool:
         return self.ended_at is None
 
-    def may_move_to(self, stage: Stage) -> bool:
-        return self.is_open and stage in STAGE_MOVES[self.stage]
-
 
 class CallReason(enum.StrEnum):
     """Why a student calls; the order is the supervisor's order after emergency and wait."""
@@ -171,15 +154,3 @@ class SupervisorCall(Base):
         Index("ix_supervisor_call_open", "department_id", "ended_at"),
         TABLE_OPTIONS,
     )
-
-
-__all__ = [
-    "CHAIR_STAGES",
-    "FINAL_STAGES",
-    "STAGE_MOVES",
-    "CallReason",
-    "Priority",
-    "QueueEntry",
-    "Stage",
-    "SupervisorCall",
-]

@@ -22,7 +22,7 @@ class VisitStatus(enum.StrEnum):
     DID_NOT_ATTEND = "did_not_attend"
 
 
-# Any other move is refused with a sentence (domain.md, lifecycles). A walk-in starts at ARRIVED.
+# Any other move is refused with a sentence. A walk-in starts at ARRIVED.
 VISIT_MOVES: dict[VisitStatus, frozenset[VisitStatus]] = {
     VisitStatus.REQUESTED: frozenset({VisitStatus.SCHEDULED, VisitStatus.CANCELLED}),
     VisitStatus.SCHEDULED: frozenset(

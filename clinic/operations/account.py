@@ -32,7 +32,7 @@ def change_password(new_hash: str, *, actor: User, keep: AuthSession) -> None:
     user = locked_user(actor.id)
     user.password_hash = new_hash
     user.must_change_password = False
-    _void_links(user)
+    void_links(user)
     audit.record("account.password", f"{user.name} changed their password", actor=user, subject=user)
     end_sessions(user, reason="password changed", keep=keep, actor=user)
     db.session.flush()
@@ -58,7 +58,7 @@ def make_link(*, email: str, token: str) -> User | None:
     if user is None or not user.active:
         return None
     at = clock.now()
-    _void_links(user)
+    void_links(user)
     db.session.add(
         PasswordReset(
             user_id=user.id, token_hash=digest(token), created_at=at, expires_at=at + timedelta(minutes=RESET_MINUTES)
@@ -93,14 +93,15 @@ def use_link(token: str, *, new_hash: str) -> None:
     user = locked_user(user.id)
     user.password_hash = new_hash
     user.must_change_password = False
-    _void_links(user)
+    void_links(user)
     throttle.forgive(throttle.bucket("account", user.email), throttle.bucket("mail", user.email))
     audit.record("account.password", f"{user.name} chose a new password by link", actor=user, subject=user)
     end_sessions(user, reason="password changed", actor=user)
     db.session.flush()
 
 
-def _void_links(user: User) -> None:
+def void_links(user: User) -> None:
+    """A link that was mailed to this person and not used no longer works."""
     db.session.execute(
         update(PasswordReset)
         .where(PasswordReset.user_id == user.id, PasswordReset.used_at.is_(None))

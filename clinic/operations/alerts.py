@@ -7,6 +7,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import words
 from clinic.models import Alert, AlertKind, Patient, Severity, User
+from clinic.operations.locks import locked
 from clinic.operations.patients import nudge_queues
 from clinic.text import fold
 
@@ -15,7 +16,7 @@ def add_alert(
     patient: Patient, *, kind: AlertKind, severity: Severity, label: str, detail: str = "", actor: User
 ) -> Alert:
     """Record an alert; it stands in the patient's banner at once. Raises DomainError when it stands there already."""
-    db.session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
+    patient = locked(Patient, patient.id)
     if patient.archived_at:
         raise DomainError(f"{patient.name} is archived. Restore the record to change it.")
     there = db.session.execute(

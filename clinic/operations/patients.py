@@ -12,6 +12,7 @@ from clinic.formatting import day, when
 from clinic.models import Patient, PatientToken, QueueEntry, User, Visit, VisitStatus
 from clinic.models.patient import TOKEN_LENGTH, WHOLE_NAME
 from clinic.operations.counters import next_number
+from clinic.operations.locks import locked
 from clinic.queries.patients import EXPECTED, alike, last_changes
 from clinic.text import APOSTROPHES, begins_here, digits, sort_key, unspaced, words
 
@@ -72,7 +73,7 @@ def change_patient(
     `was` is what the form showed before it was changed (`written_of`). When the patient has a newer version than the form, each field
     changed on one side only is taken from that side. Raises Conflict, with both texts, for fields changed on both sides.
     """
-    patient = _locked(patient)
+    patient = locked(Patient, patient.id)
     if patient.archived_at:
         raise DomainError(f"{patient.name} is archived. Restore the record to change it.")
     theirs, mine = written_of(patient), written(fields)
@@ -121,7 +122,7 @@ def written(fields: dict[str, Any]) -> dict[str, str]:
 
 def archive_patient(patient: Patient, *, version: int, reason: str, actor: User) -> None:
     """Take a patient out of lists. Refused while they are in the clinic or expected."""
-    patient = _locked(patient)
+    patient = locked(Patient, patient.id)
     if patient.archived_at:
         return
     _refuse_stale(patient, version)
@@ -140,7 +141,7 @@ def archive_patient(patient: Patient, *, version: int, reason: str, actor: User)
 
 def restore_patient(patient: Patient, *, version: int, reason: str, actor: User) -> None:
     """Bring an archived patient back into lists."""
-    patient = _locked(patient)
+    patient = locked(Patient, patient.id)
     if not patient.archived_at:
         return
     _refuse_stale(patient, version)
@@ -156,13 +157,6 @@ def restore_patient(patient: Patient, *, version: int, reason: str, actor: User)
         before=before,
         reason=reason,
     )
-
-
-def _locked(patient: Patient) -> Patient:
-    """The patient as it is now, locked until the commit."""
-    return db.session.execute(
-        select(Patient).where(Patient.id == patient.id).with_for_update().execution_options(populate_existing=True)
-    ).scalar_one()
 
 
 def _refuse_stale(patient: Patient, version: int) -> None:

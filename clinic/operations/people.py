@@ -5,8 +5,10 @@ from sqlalchemy import select, update
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.models import Assignment, Department, PasswordReset, Role, User
+from clinic.models import Assignment, Department, Role, User
 from clinic.operations import throttle
+from clinic.operations.account import void_links
+from clinic.operations.locks import locked
 from clinic.operations.sign_in import end_sessions
 
 YEARS = range(1, 8)
@@ -57,7 +59,7 @@ def change_person(
     """Change name, address, role, department or year. Another role, department, year or address ends the person's sessions;
     another role ends their assignments too. Raises Conflict when the form is older than the row."""
     admins = _admins()
-    person = _locked(person_id)
+    person = locked(User, person_id)
     email = email.strip().lower()
     wanted = {
         "name": name.strip(),
@@ -93,14 +95,14 @@ def change_person(
 
 def reset_password(person_id: int, *, password_hash: str, actor: User) -> User:
     """Give a person a new temporary password, and end their sessions."""
-    person = _locked(person_id)
+    person = locked(User, person_id)
     if not person.active:
         raise DomainError(f"{person.name} is not active. Reactivate them first.")
     if person.id == actor.id:
         raise DomainError("Change your own password on your account page.")
     person.password_hash = password_hash
     person.must_change_password = True
-    _void_links(person)
+    void_links(person)
     throttle.forgive(throttle.bucket("account", person.email))
     audit.record("people.reset", f"Gave {person.name} a temporary password", actor=actor, subject=person)
     end_sessions(person, reason="password reset", actor=actor)
@@ -111,7 +113,7 @@ def reset_password(person_id: int, *, password_hash: str, actor: User) -> User:
 def deactivate(person_id: int, *, actor: User) -> User:
     """Let a person no longer sign in; ends sessions, remembered devices, mailed links and running assignments."""
     admins = _admins()
-    person = _locked(person_id)
+    person = locked(User, person_id)
     if not person.active:
         return person
     if person.id == actor.id:
@@ -119,7 +121,7 @@ def deactivate(person_id: int, *, actor: User) -> User:
     if person.role is Role.ADMIN:
         _check_not_last(person, admins, actor, "be deactivated")
     person.active = False
-    _void_links(person)
+    void_links(person)
     audit.record("people.deactivate", f"Deactivated {person.name}", actor=actor, subject=person)
     end_sessions(person, reason="deactivated", actor=actor)
     _end_assignments(person, "Deactivated", actor)
@@ -129,7 +131,7 @@ def deactivate(person_id: int, *, actor: User) -> User:
 
 def reactivate(person_id: int, *, actor: User) -> User:
     """Let a person sign in again. Their assignments stay ended."""
-    person = _locked(person_id)
+    person = locked(User, person_id)
     if not person.active:
         person.active = True
         audit.record("people.reactivate", f"Reactivated {person.name}", actor=actor, subject=person)
@@ -165,12 +167,6 @@ def _admins() -> set[int]:
     return set(db.session.execute(query).scalars())
 
 
-def _locked(person_id: int) -> User:
-    return db.session.execute(
-        select(User).where(User.id == person_id).with_for_update().execution_options(populate_existing=True)
-    ).scalar_one()
-
-
 def _end_assignments(person: User, reason: str, actor: User) -> None:
     at = clock.now()
     ended = db.session.execute(
@@ -189,14 +185,6 @@ def _end_assignments(person: User, reason: str, actor: User) -> None:
         )
     if person.department_id:
         live.nudge(f"queue:{person.department_id}")
-
-
-def _void_links(person: User) -> None:
-    db.session.execute(
-        update(PasswordReset)
-        .where(PasswordReset.user_id == person.id, PasswordReset.used_at.is_(None))
-        .values(used_at=clock.now())
-    )
 
 
 def _facts(person: User) -> dict[str, object]:

@@ -15,6 +15,7 @@ from clinic import acts, audit, clock, live, settings
 from clinic.acts import Act, Outcome
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
+from clinic.formatting import clock_time, day
 from clinic.models import (
     FINAL_STAGES,
     AuditEvent,
@@ -286,8 +287,8 @@ def refuse_if_in_queue(patient: Patient) -> None:
 
 def next_ticket(department: Department, at: datetime) -> str:
     """The next ticket of the department's clinic day: A-014."""
-    day = clock.local(at).date()
-    return f"{department.letter}-{next_number(f'ticket:{department.id}:{day.isoformat()}'):03d}"
+    today = clock.local(at).date()
+    return f"{department.letter}-{next_number(f'ticket:{department.id}:{today.isoformat()}'):03d}"
 
 
 # --- locks and checks -------------------------------------------------------------------------------------------------
@@ -422,7 +423,7 @@ def _closed_with(entry: QueueEntry, outcome: Outcome, actor: User) -> QueueEntry
     at = _now(entry)
     said = f"Closing the day: {_name(entry)}: {outcome.label.lower()}"
     if outcome is Outcome.CARRY_OVER:
-        entry.note = f"Carried over from {clock.local(at):%d.%m.%Y}"
+        entry.note = f"Carried over from {day(at)}"
         return _told("queue.carry_over", said, entry, entry, actor)
     calls.end_calls_of(entry.visit_id, actor=actor)
     stage = Stage.LEFT if outcome is Outcome.LEFT else Stage.DONE
@@ -466,22 +467,21 @@ def _what_happened(entry: QueueEntry) -> str:
     ).scalar_one_or_none()
     if last is None:
         return f"{_name(entry)} is {IN_WORDS[entry.stage]} by now. Reload to see how it stands."
-    return f"{last.sentence}{_by(last.actor_id)} at {clock.local(last.at):%H:%M}."
+    return f"{last.sentence}{_by(last.actor_id)} at {clock_time(last.at)}."
 
 
 def _where_now(held: QueueEntry) -> str:
     department = db.session.get_one(Department, held.department_id).name
     ticket = locked(Visit, held.visit_id, shared=True).ticket
-    by, since = _by(held.moved_by_id), f"{clock.local(held.started_at):%H:%M}"
     return (
         f"{_name(held)} is already in the queue: {IN_WORDS[held.stage]} in {department} with ticket {ticket}, "
-        f"moved there{by} at {since}."
+        f"moved there{_by(held.moved_by_id)} at {clock_time(held.started_at)}."
     )
 
 
 def _chair_taken(chair: Chair, held: QueueEntry) -> str:
-    since = f"{clock.local(held.started_at):%H:%M}"
-    return f"Chair {chair.name} was taken for {_name(held)}{_by(held.moved_by_id)} at {since}. Choose another."
+    taken = f"Chair {chair.name} was taken for {_name(held)}{_by(held.moved_by_id)} at {clock_time(held.started_at)}."
+    return f"{taken} Choose another."
 
 
 def _by(user_id: int | None) -> str:

@@ -141,7 +141,6 @@ def end_sessions(user: User, *, reason: str, keep: AuthSession | None = None, ac
 
 def end_one(session: AuthSession, *, reason: str, actor: User) -> None:
     """End one session, its remembered device, and its person's way back to that terminal by PIN."""
-    at = clock.now()
     if not session.ended_at:
         end_session(session, reason=reason)
     if session.device_id:
@@ -156,12 +155,7 @@ def end_one(session: AuthSession, *, reason: str, actor: User) -> None:
             .execution_options(synchronize_session=False)
         )
     if session.family:
-        db.session.execute(
-            update(RememberToken)
-            .where(RememberToken.family == session.family, RememberToken.revoked_at.is_(None))
-            .values(revoked_at=at)
-            .execution_options(synchronize_session=False)
-        )
+        _revoke_family(session.family)
     audit.record("session.end", f"Ended a session: {reason}", actor=actor, subject=session)
 
 
@@ -215,27 +209,16 @@ def forget_device(token: str, *, unless: User | None = None) -> bool:
     if row and unless and row.user_id == unless.id:
         return False
     if row:
-        db.session.execute(
-            update(RememberToken)
-            .where(RememberToken.family == row.family, RememberToken.revoked_at.is_(None))
-            .values(revoked_at=clock.now())
-            .execution_options(synchronize_session=False)
-        )
+        _revoke_family(row.family)
     return True
 
 
 def _end_family(family: str, user: User) -> None:
-    at = clock.now()
-    db.session.execute(
-        update(RememberToken)
-        .where(RememberToken.family == family, RememberToken.revoked_at.is_(None))
-        .values(revoked_at=at)
-        .execution_options(synchronize_session=False)
-    )
+    _revoke_family(family)
     db.session.execute(
         update(AuthSession)
         .where(AuthSession.family == family, AuthSession.ended_at.is_(None))
-        .values(ended_at=at, end_reason="remembered device copied")
+        .values(ended_at=clock.now(), end_reason="remembered device copied")
         .execution_options(synchronize_session=False)
     )
     audit.record(
@@ -243,6 +226,16 @@ def _end_family(family: str, user: User) -> None:
         f"A remembered device of {user.name} was used twice: all its sessions ended",
         actor=None,
         subject=user,
+    )
+
+
+def _revoke_family(family: str) -> None:
+    """No token of this remembered device opens anything from now on."""
+    db.session.execute(
+        update(RememberToken)
+        .where(RememberToken.family == family, RememberToken.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+        .execution_options(synchronize_session=False)
     )
 
 

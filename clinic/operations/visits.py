@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
+from clinic.formatting import clock_time, day, when
 from clinic.models import (
     SLOT_MINUTES,
     VISIT_MOVES,
@@ -73,7 +74,7 @@ def schedule_visit(
     db.session.add(visit)
     db.session.flush()
     _book(visit)
-    said = f"Scheduled {patient.name} in {department.name} on {_when(starts_at)}"
+    said = f"Scheduled {patient.name} in {department.name} on {when(starts_at)}"
     _told("visit.schedule", said, visit, actor)
     return visit
 
@@ -92,7 +93,7 @@ def check_in(visit: Visit, *, actor: User) -> QueueEntry:
     at = clock.now()
     if clock.local(visit.starts_at).date() != clock.local(at).date():
         raise DomainError(
-            f"This visit is on {_when(visit.starts_at)}, not today. Add {patient.name} as a walk-in, or reschedule the visit."
+            f"This visit is on {when(visit.starts_at)}, not today. Add {patient.name} as a walk-in, or reschedule the visit."
         )
     refuse_if_in_queue(patient)
     department = _check_department(db.session.get_one(Department, visit.department_id))
@@ -162,7 +163,7 @@ def move_visit(visit: Visit, *, to: VisitStatus, version: int, actor: User, reas
     if to is VisitStatus.CANCELLED:
         visit.outcome = _short(reason) or "Cancelled"
         db.session.execute(delete(Booking).where(Booking.visit_id == visit.id))
-    said = f"The visit of {patient.name} on {_when(visit.starts_at)} is {IN_WORDS[to]}"
+    said = f"The visit of {patient.name} on {when(visit.starts_at)} is {IN_WORDS[to]}"
     audit.record(
         "visit.move",
         said,
@@ -196,7 +197,7 @@ def mark_missed_visits(before: datetime, *, limit: int = 200) -> int:
     for visit in missed:
         visit.status = VisitStatus.DID_NOT_ATTEND
         visit.outcome = "Did not attend"
-        said = f"The visit on {_when(visit.starts_at)} was marked as not attended"
+        said = f"The visit on {when(visit.starts_at)} was marked as not attended"
         audit.record("visit.missed", said, actor=None, subject=visit, patient=visit.patient_id)
         live.nudge(f"queue:{visit.department_id}")
     db.session.flush()
@@ -290,8 +291,8 @@ def _book(visit: Visit) -> None:
 def _clash(booking: Booking) -> str:
     other = locked(Visit, booking.visit_id, shared=True)
     patient = db.session.get_one(Patient, other.patient_id)
-    at, end = clock.local(other.starts_at), clock.local(other.starts_at + timedelta(minutes=other.minutes))
-    time = f"on {_day(other.starts_at)} from {at:%H:%M} to {end:%H:%M}"
+    end = other.starts_at + timedelta(minutes=other.minutes)
+    time = f"on {day(other.starts_at)} from {clock_time(other.starts_at)} to {clock_time(end)}"
     kind, number = booking.resource.split(":")
     if kind == "chair":
         return f"Chair {db.session.get_one(Chair, int(number)).name} is booked for {patient.name} {time}."
@@ -309,7 +310,7 @@ def _checked_in_before(visit: Visit, patient: Patient) -> str:
         .with_for_update(read=True)
     ).scalar_one_or_none()
     by = db.session.get(User, first.moved_by_id) if first else None
-    at = f" at {clock.local(visit.arrived_at):%H:%M}" if visit.arrived_at else ""
+    at = f" at {clock_time(visit.arrived_at)}" if visit.arrived_at else ""
     return f"{patient.name} was already checked in{f' by {by.name}' if by else ''}{at}, with ticket {visit.ticket}."
 
 
@@ -324,12 +325,3 @@ def _short(text: str) -> str:
     if len(words) > 200:
         raise DomainError("At most 200 characters here.")
     return words
-
-
-def _day(at: datetime) -> str:
-    on = clock.local(at)
-    return f"{on:%a} {on.day} {on:%b %Y}"
-
-
-def _when(at: datetime) -> str:
-    return f"{_day(at)}, {clock.local(at):%H:%M}"

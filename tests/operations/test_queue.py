@@ -12,10 +12,10 @@ from clinic.access import ROLE_PERMISSIONS, Permission
 from clinic.acts import Act, Outcome
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
+from clinic.formatting import day
 from clinic.models import (
     CHAIR_STAGES,
     FINAL_STAGES,
-    STAGE_MOVES,
     AuditEvent,
     CallReason,
     Priority,
@@ -27,6 +27,7 @@ from clinic.models import (
 )
 from clinic.operations import chairs, queue, visits
 from tests.noon import noon_in
+from tests.operations.lifecycle import STAGE_MOVES
 
 WAY = (Stage.IN_CHAIR, Stage.IN_TREATMENT, Stage.AWAITING_DISMISSAL, Stage.CHECKOUT, Stage.DONE)
 WAYS = {Stage.AWAITING_SUPERVISOR: (Stage.IN_CHAIR, Stage.IN_TREATMENT, Stage.AWAITING_SUPERVISOR)}
@@ -495,7 +496,7 @@ def test_closing_the_day_may_carry_a_patient_over(at, world):
         world.department("restorative"), outcomes={entry.id: Outcome.CARRY_OVER}, actor=world.user("nimal")
     )
     assert kept.is_open
-    assert kept.note == f"Carried over from {clock.local(clock.now()):%d.%m.%Y}"
+    assert kept.note == f"Carried over from {day(clock.now())}"
 
 
 def test_nobody_is_forgotten_when_the_day_closes(at, world):

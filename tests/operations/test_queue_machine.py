@@ -16,7 +16,6 @@ from clinic.extensions import db
 from clinic.models import (
     CHAIR_STAGES,
     FINAL_STAGES,
-    STAGE_MOVES,
     Chair,
     Priority,
     QueueEntry,
@@ -26,6 +25,7 @@ from clinic.models import (
     VisitStatus,
 )
 from clinic.operations import chairs, queue, visits
+from tests.operations.lifecycle import STAGE_MOVES
 from tests.soak import daily_seed, share
 
 PATIENTS = st.sampled_from(["fernando", "perera", "wu", "nadia"])
