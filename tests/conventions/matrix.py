@@ -236,12 +236,12 @@ def as_document(app: Flask, matrix: list[Cell]) -> str:
     by_route: dict[str, list[str]] = {}
     for cell in matrix:
         by_route.setdefault(cell.route, []).append(cell.outcome)
-    needs = {f"{verb} {rule.rule}": _needs(app, rule) for rule, verb in routes(app)}
+    needs = {f"{verb} {rule.rule}": needs_of(app, rule) for rule, verb in routes(app)}
     lines += [f"| {route} | {needs[route]} | " + " | ".join(outcomes) + " |" for route, outcomes in by_route.items()]
     return "\n".join(lines) + "\n"
 
 
-def _needs(app: Flask, rule: Rule) -> str:
+def needs_of(app: Flask, rule: Rule) -> str:
     with app.app_context():
         declared = access.access_of(rule.endpoint)
     if declared is None:

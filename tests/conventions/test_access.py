@@ -3,6 +3,8 @@
 from clinic import access, create_app
 from clinic.access import Permission, Role
 from tests.conftest import make_config
+from tests.conventions.matrix import needs_of, routes
+from tests.conventions.test_matrix import DOCUMENT
 
 
 def test_every_route_declares_access(context):
@@ -50,3 +52,15 @@ def test_every_permission_is_given_and_used(context):
     used = {access.access_of(rule.endpoint).permission for rule in context.url_map.iter_rules()}
     unused = set(Permission) - used
     assert not unused, f"{unused} guards no route. Remove it, or use it."
+
+
+def test_the_reviewed_document_names_what_each_route_needs(app):
+    """The quick half of test_matrix.py: docs/permissions.md and the routes agree on what each route needs."""
+    rows = [
+        line.split(" | ")[:2]
+        for line in DOCUMENT.read_text().split("## Routes")[1].splitlines()
+        if line.startswith("| ")
+    ]
+    written = {route.removeprefix("| "): needs for route, needs in rows[1:]}
+    declared = {f"{verb} {rule.rule}": needs_of(app, rule) for rule, verb in routes(app)}
+    assert written == declared, "docs/permissions.md is out of date: read what changed, then run `make permissions`."
