@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from flask import Flask, current_app, g, request, url_for
+from flask import Flask, g, request, url_for
 from flask_login import current_user
 
 from clinic import access, assets, clock, once, security, settings
@@ -27,7 +27,6 @@ PLACES = (
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
-    Place("Settings", "settings.index", "MANAGE_SETTINGS", "settings"),
 )
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),
@@ -42,13 +41,12 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         csrf_token=security.csrf_token,
         once_key=once.new_key,
-        may=lambda permission: _may(permission),
+        may=_may,
         setting=settings.read,
         now=clock.now,
         asset=assets.asset,
         toast=toast,
         navigation=navigation,
-        has_page=has_page,
         account_places=ACCOUNT_PLACES[1:],
     )
 
@@ -60,10 +58,8 @@ def toast() -> tuple[str, str | None] | None:
 
 
 def navigation() -> list[tuple[Place, str, bool]]:
-    """The viewer's places: each with its address and whether it is where they are. Only pages that exist."""
-    places = [
-        (place, url_for(place.endpoint)) for place in PLACES if has_page(place.endpoint) and _may(place.permission)
-    ]
+    """The viewer's places: each with its address and whether it is where they are."""
+    places = [(place, url_for(place.endpoint)) for place in PLACES if _may(place.permission)]
     here = max(
         (url for _, url in places if f"{request.path}/".startswith(f"{url.rstrip('/')}/")), key=len, default=None
     )
@@ -76,14 +72,9 @@ def pages_named(text: str) -> list[tuple[Place, str]]:
     return [
         (place, url_for(place.endpoint))
         for place in (*PLACES, *ACCOUNT_PLACES)
-        if has_page(place.endpoint)
-        and _may(place.permission)
+        if _may(place.permission)
         and any(part.startswith(wanted) for part in (place.word.casefold(), *place.word.casefold().split()))
     ]
-
-
-def has_page(endpoint: str) -> bool:
-    return endpoint in current_app.view_functions
 
 
 def _may(permission: str) -> Any:

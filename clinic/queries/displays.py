@@ -86,11 +86,6 @@ def display_for(viewer: User, display_id: int) -> Display | None:
     return next((display for display in displays_for(viewer) if display.id == display_id), None)
 
 
-def departments_to_show() -> list[Department]:
-    """The departments a screen can be for."""
-    return list(db.session.execute(select(Department).where(Department.active).order_by(Department.name)).scalars())
-
-
 def _departments_of(display: Display) -> list[int]:
     if display.department_id is not None:
         return [display.department_id]

@@ -33,11 +33,3 @@ def house_for(viewer: User) -> House | None:
         select(func.count(Display.id)).where(Display.paired_at.is_(None), Display.revoked_at.is_(None)),
     )
     return House(*db.session.execute(select(*(number.scalar_subquery() for number in numbers))).one())
-
-
-def departments_for(viewer: User) -> list[Department]:
-    """The departments whose numbers the viewer may see, by name: a supervisor's own, otherwise all that are open."""
-    wanted = select(Department).where(Department.active).order_by(Department.name, Department.id).limit(200)
-    if viewer.role is Role.SUPERVISOR:
-        wanted = wanted.where(Department.id == viewer.department_id)
-    return list(db.session.execute(wanted).scalars())

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.models import AuthSession, Department, Draft, RecoveryCode, RememberToken, Role, User
+from clinic.models import AuthSession, Draft, RecoveryCode, RememberToken, Role, User
 from clinic.security import digest
 
 PAGE = 50
@@ -65,13 +65,6 @@ def person_for(viewer: User, person_id: int) -> User | None:
     return db.session.execute(
         select(User).where(User.id == person_id).options(joinedload(User.department))
     ).scalar_one_or_none()
-
-
-def departments() -> list[Department]:
-    """The departments a person can belong to, by name."""
-    return list(
-        db.session.execute(select(Department).where(Department.active).order_by(Department.name).limit(200)).scalars()
-    )
 
 
 def sessions_of(viewer: User, *, since: datetime, limit: int = 100) -> list[AuthSession]:

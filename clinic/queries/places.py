@@ -17,8 +17,8 @@ def departments(viewer: User) -> list[Department]:
     )
 
 
-def board_departments(viewer: User) -> list[Department]:
-    """The departments whose whole board the viewer may see: a supervisor's own, everyone else's all."""
+def own_departments(viewer: User) -> list[Department]:
+    """The departments whose whole board and waits the viewer may see: a supervisor's own, everyone else's all."""
     every = departments(viewer)
     return [row for row in every if row.id == viewer.department_id] if viewer.role is Role.SUPERVISOR else every
 

@@ -25,14 +25,16 @@ def text_of(*kinds: dict[Path, str], but: Path | None = None) -> str:
 @pytest.mark.parametrize("name", settings.DECLARED)
 def test_every_setting_is_read(name):
     read = re.compile(rf'(settings\.read|\bsetting)\(\s*"{name}"')
-    assert read.search(text_of(CODE, PAGES)), f"nobody reads the setting {name}: take it out of clinic/settings.py"
+    found = read.search(text_of(CODE, PAGES)) is not None
+    assert found, f"nobody reads the setting {name}: take it out of clinic/settings.py"
 
 
 @pytest.mark.parametrize("name", list(Config.__dataclass_fields__))
 def test_every_field_of_the_configuration_is_read(name):
     others = text_of(CODE, but=CLINIC / "config.py") + (CLINIC.parent / "gunicorn.conf.py").read_text("utf-8")
     inside = re.search(rf"\bself\.{name}\b", CODE[CLINIC / "config.py"])
-    assert re.search(rf"\.{name}\b", others) or inside, f"nobody reads {name}: take it out of clinic/config.py"
+    found = bool(inside or re.search(rf"\.{name}\b", others))
+    assert found, f"nobody reads {name}: take it out of clinic/config.py"
 
 
 @pytest.mark.parametrize("permission", Permission, ids=lambda permission: permission.name)
@@ -46,12 +48,14 @@ def test_every_permission_opens_something(app, permission):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(TEMPLATES).as_posix())
 def test_every_template_is_drawn(path):
     name = path.relative_to(TEMPLATES).as_posix()
-    assert f'"{name}"' in text_of(CODE, PAGES, but=path), f"nothing draws, includes or extends {name}: delete it"
+    found = f'"{name}"' in text_of(CODE, PAGES, but=path)
+    assert found, f"nothing draws, includes or extends {name}: delete it"
 
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
 def test_every_stylesheet_is_linked(path):
-    assert path.name in text_of(STYLES, PAGES, but=path), f"no page and no stylesheet brings {path.name}: delete it"
+    found = path.name in text_of(STYLES, PAGES, but=path)
+    assert found, f"no page and no stylesheet brings {path.name}: delete it"
 
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
@@ -66,10 +70,11 @@ def test_every_class_of_a_stylesheet_is_worn(path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_every_script_is_loaded(path):
-    assert path.name in text_of(SCRIPTS, PAGES, but=path), f"no page and no script loads {path.name}: delete it"
+    found = path.name in text_of(SCRIPTS, PAGES, but=path)
+    assert found, f"no page and no script loads {path.name}: delete it"
 
 
 @pytest.mark.parametrize("name", (STATIC / "icons.txt").read_text("utf-8").split())
 def test_every_icon_is_drawn(name):
-    drawn = re.compile(rf"""["'#]{name}["']""")
-    assert drawn.search(text_of(CODE, PAGES, SCRIPTS)), f"nobody draws the icon {name}: take it out of icons.txt"
+    found = re.search(rf"""["'#]{name}["']""", text_of(CODE, PAGES, SCRIPTS)) is not None
+    assert found, f"nobody draws the icon {name}: take it out of icons.txt"

@@ -1,6 +1,6 @@
 """The numbers of the house."""
 
-from clinic.queries.house import departments_for, house_for
+from clinic.queries.house import house_for
 
 
 def test_the_numbers_are_those_of_the_world(session, world):
@@ -12,8 +12,3 @@ def test_the_numbers_are_those_of_the_world(session, world):
 def test_only_an_administrator_is_told(session, world):
     for name in ("ruwan", "nimal", "silva", "kamal"):
         assert house_for(world.user(name)) is None
-
-
-def test_a_supervisor_sees_the_numbers_of_their_own_department(session, world):
-    assert [row.name for row in departments_for(world.user("silva"))] == ["Restorative"]
-    assert [row.name for row in departments_for(world.user("adel"))] == ["Orthodontics", "Restorative"]

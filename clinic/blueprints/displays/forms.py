@@ -21,5 +21,10 @@ class PairForm(Form):
     department = SelectField("Shows", coerce=int, description="Calls of one department, or of all.")
 
     def offer(self, departments: list[Department]) -> "PairForm":
+        self.departments = {each.id: each for each in departments}
         self.department.choices = [(0, "Every department"), *((each.id, each.name) for each in departments)]
         return self
+
+    def chosen(self) -> Department | None:
+        """The department; None for every one."""
+        return self.departments.get(self.department.data)

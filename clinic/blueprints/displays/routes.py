@@ -7,11 +7,10 @@ from flask_login import current_user
 from clinic.access import Permission, requires
 from clinic.blueprints.displays.forms import PairForm
 from clinic.errors import DomainError
-from clinic.extensions import db
 from clinic.htmx import go_to
-from clinic.models import Department
 from clinic.operations.displays import pair_display, revoke_display
-from clinic.queries.displays import departments_to_show, display_for, displays_for
+from clinic.queries.displays import display_for, displays_for
+from clinic.queries.places import departments
 
 bp = Blueprint("displays", __name__, url_prefix="/displays")
 
@@ -20,7 +19,7 @@ bp = Blueprint("displays", __name__, url_prefix="/displays")
 @requires(Permission.MANAGE_DISPLAYS)
 def index() -> ResponseReturnValue:
     """The paired screens, and the form to pair another."""
-    form = PairForm().offer(departments_to_show())
+    form = PairForm().offer(departments(current_user))
     return render_template("displays/index.html", displays=displays_for(current_user), form=form, refused=None)
 
 
@@ -28,11 +27,12 @@ def index() -> ResponseReturnValue:
 @requires(Permission.MANAGE_DISPLAYS)
 def pair() -> ResponseReturnValue:
     """Pair the screen that shows the code."""
-    form, refused = PairForm(request.form).offer(departments_to_show()), None
+    form, refused = PairForm(request.form).offer(departments(current_user)), None
     if form.validate():
-        department = db.session.get(Department, form.department.data) if form.department.data else None
         try:
-            display = pair_display(code=form.code.data, name=form.name.data, department=department, actor=current_user)
+            display = pair_display(
+                code=form.code.data, name=form.name.data, department=form.chosen(), actor=current_user
+            )
             return go_to(url_for("displays.index"), say=f"{display.name} is paired")
         except DomainError as error:
             refused = error.sentence

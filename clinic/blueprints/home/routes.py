@@ -7,7 +7,6 @@ from flask_login import current_user
 from clinic.access import Permission, requires
 from clinic.models import Role
 from clinic.queries.house import house_for
-from clinic.rendering import has_page
 
 bp = Blueprint("home", __name__)
 WORK = {
@@ -23,6 +22,6 @@ WORK = {
 def index() -> ResponseReturnValue:
     """To the page where the person works; for those who run the house, its pages and numbers."""
     work = WORK.get(current_user.role)
-    if work and has_page(work):
+    if work:
         return redirect(url_for(work, said=request.args.get("said")), 303)
     return render_template("home/index.html", person=current_user, house=house_for(current_user))

@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from clinic import access, rendering
 from clinic.access import Permission, requires
+from clinic.queries.patients import search_patients
 
 bp = Blueprint("palette", __name__, url_prefix="/go-to")
 MOST_PATIENTS = 8
@@ -31,12 +32,6 @@ def _found() -> dict[str, object]:
 
 
 def _patients(text: str) -> list[object]:
-    if (
-        len(text) < 2
-        or not rendering.has_page("patients.show")
-        or not access.may(current_user, Permission.FIND_PATIENTS)
-    ):
+    if len(text) < 2 or not access.may(current_user, Permission.FIND_PATIENTS):
         return []
-    from clinic.queries.patients import search_patients
-
     return list(search_patients(current_user, text, limit=MOST_PATIENTS))

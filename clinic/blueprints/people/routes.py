@@ -19,6 +19,7 @@ from clinic.operations import people as operations
 from clinic.operations import second_factor
 from clinic.operations.settings import change_setting
 from clinic.queries import people
+from clinic.queries.places import departments
 
 bp = Blueprint("people", __name__, url_prefix="/people")
 
@@ -38,14 +39,14 @@ def index() -> ResponseReturnValue:
 @requires(Permission.MANAGE_USERS)
 def new() -> ResponseReturnValue:
     """The form to add a person."""
-    return _new_page(PersonForm().choose_from(people.departments()))
+    return _new_page(PersonForm().choose_from(departments(current_user)))
 
 
 @bp.post("/")
 @requires(Permission.MANAGE_USERS)
 def create() -> ResponseReturnValue:
     """Add a person with a temporary password, and show it."""
-    form, password = PersonForm(request.form).choose_from(people.departments()), passwords.temporary()
+    form, password = PersonForm(request.form).choose_from(departments(current_user)), passwords.temporary()
     if not form.validate():
         return _new_page(form), 422
     try:
@@ -61,7 +62,7 @@ def show(person_id: int) -> ResponseReturnValue:
     """One person: their place, and what an administrator can do."""
     person = people.person_for(current_user, person_id) or abort(404)
     form = PersonForm(obj=person, data={"department_id": person.department_id, "year": person.year})
-    return _person_page(form.choose_from(people.departments()), person)
+    return _person_page(form.choose_from(departments(current_user)), person)
 
 
 @bp.post("/<int:person_id>")
@@ -69,7 +70,7 @@ def show(person_id: int) -> ResponseReturnValue:
 def change(person_id: int) -> ResponseReturnValue:
     """Change a person's name, address, role, department or year."""
     person = people.person_for(current_user, person_id) or abort(404)
-    form = PersonForm(request.form).choose_from(people.departments())
+    form = PersonForm(request.form).choose_from(departments(current_user))
     if not form.validate():
         return _person_page(form, person), 422
     try:
@@ -182,7 +183,7 @@ def _undone(page: Any, form: PersonForm, refusal: DomainError, person_id: int | 
     db.session.rollback()
     sessions.forget()
     sessions.current()
-    form.choose_from(people.departments())
+    form.choose_from(departments(current_user))
     if person_id is None:
         return page(form, refusal.sentence)
     person = people.person_for(current_user, person_id) or abort(404)

@@ -40,12 +40,13 @@ SEGMENTS = (
     | dict.fromkeys((act for act in acts.PLAIN_MOVES if act is not Act.FINISH), "move")
     | {Act.SET_PRIORITY: "priority", Act.SET_PLACE: "place", Act.CHANGE_CHAIR: "chair"}
 )
+# Short enough for a badge; sentences say `operations.queue.IN_WORDS`.
 STAGE_WORDS = {
     Stage.WAITING: "waiting",
     Stage.CALLED: "called",
-    Stage.IN_CHAIR: "seated",
+    Stage.IN_CHAIR: "in the chair",
     Stage.IN_TREATMENT: "in treatment",
-    Stage.AWAITING_SUPERVISOR: "supervisor called",
+    Stage.AWAITING_SUPERVISOR: "needs supervisor",
     Stage.AWAITING_DISMISSAL: "to be dismissed",
     Stage.CHECKOUT: "at checkout",
 }

@@ -25,7 +25,7 @@ from clinic.errors import Conflict, DomainError
 from clinic.htmx import answer, done, go_to
 from clinic.models import Department, QueueEntry, Stage
 from clinic.operations import queue as moves
-from clinic.queries.places import board_departments, departments, one_of
+from clinic.queries.places import departments, one_of, own_departments
 from clinic.queries.queue import Row, board_for, entry_for, free_chairs, open_entries, row_for
 
 bp = Blueprint("queue", __name__, url_prefix="/queue")
@@ -39,7 +39,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "queue/index.html",
         department=department,
-        departments=board_departments(current_user),
+        departments=own_departments(current_user),
         tabs=boards.TABS,
         live_topics=[f"queue:{department.id}"],
         board=boards.body_for(current_user, department, boards.seen_now(department)),
@@ -113,7 +113,7 @@ def move(entry_id: int) -> ResponseReturnValue:
     """To another stage of care."""
     entry, form = _entry(entry_id), _checked(MoveForm(request.form))
     moved = moves.move(entry.id, to=form.to.data, version=form.version.data, actor=current_user)
-    return _done(moved, f"{entry.name}: {boards.STAGE_WORDS[moved.stage]}")
+    return _done(moved, f"{entry.name}: {moves.IN_WORDS[moved.stage]}")
 
 
 @bp.post("/<int:entry_id>/finish")
@@ -253,7 +253,7 @@ def close_day_now() -> ResponseReturnValue:
 def _department() -> Department:
     """The department asked for, among those whose board the viewer may see; one's own or the first without a wish."""
     wanted = request.values.get("department", type=int)
-    return one_of(board_departments(current_user), wanted, current_user.department_id) or abort(404)
+    return one_of(own_departments(current_user), wanted, current_user.department_id) or abort(404)
 
 
 def _others(department_id: int) -> list[Department]:

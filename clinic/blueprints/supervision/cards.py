@@ -3,29 +3,12 @@
 from dataclasses import dataclass
 
 from clinic.acts import PLAIN_MOVES, Act
+from clinic.blueprints.queue.board import STAGE_TONES, STAGE_WORDS
 from clinic.models import CallReason, Role, Stage, User
 from clinic.operations.calls import CALL_STAGES
 from clinic.queries.calls import Standing, calls_made, standings_for
 from clinic.queries.queue import ExpectedRow, Row, my_queue_for
 
-TONES = {
-    Stage.WAITING: "waiting",
-    Stage.CALLED: "called",
-    Stage.IN_CHAIR: "in-care",
-    Stage.IN_TREATMENT: "in-care",
-    Stage.AWAITING_SUPERVISOR: "needs-supervisor",
-    Stage.AWAITING_DISMISSAL: "needs-supervisor",
-    Stage.CHECKOUT: "done",
-}
-STAGE_WORDS = {
-    Stage.WAITING: "Waiting",
-    Stage.CALLED: "Called",
-    Stage.IN_CHAIR: "In the chair",
-    Stage.IN_TREATMENT: "In treatment",
-    Stage.AWAITING_SUPERVISOR: "Needs supervisor",
-    Stage.AWAITING_DISMISSAL: "Ready to be dismissed",
-    Stage.CHECKOUT: "At checkout",
-}
 # In service first, then called, waiting, and on the way out.
 IN_SERVICE = (Stage.AWAITING_SUPERVISOR, Stage.IN_TREATMENT, Stage.IN_CHAIR, Stage.AWAITING_DISMISSAL)
 ORDER = {stage: place for place, stage in enumerate((*IN_SERVICE, Stage.CALLED, Stage.WAITING, Stage.CHECKOUT))}
@@ -72,7 +55,9 @@ def _card(viewer: User, row: Row, standing: Standing | None, calls: int) -> MyCa
     reasons: tuple[CallReason, ...] = ()
     if viewer.role is Role.STUDENT:
         reasons = tuple(reason for reason in CallReason if _may_call(reason, row, standing))
-    return MyCard(row, TONES[row.stage], STAGE_WORDS[row.stage], primary, others, standing, reasons, calls)
+    return MyCard(
+        row, STAGE_TONES[row.stage], STAGE_WORDS[row.stage].capitalize(), primary, others, standing, reasons, calls
+    )
 
 
 def _may_call(reason: CallReason, row: Row, standing: Standing | None) -> bool:

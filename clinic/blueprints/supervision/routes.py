@@ -1,6 +1,6 @@
 """One's own patients in the queue, the student's call for a supervisor, and the supervisor's list of calls."""
 
-from typing import TypeVar
+from collections.abc import Callable
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,7 +19,6 @@ from clinic.queries.live import audible_topics
 from clinic.queries.queue import entry_for, free_chairs, row_for
 
 bp = Blueprint("supervision", __name__)
-Found = TypeVar("Found")
 
 
 @bp.get("/my-queue")
@@ -40,31 +39,31 @@ def mine() -> ResponseReturnValue:
 @requires(Permission.MOVE_QUEUE)
 def move(entry_id: int) -> ResponseReturnValue:
     """Take the patient to the next stage of care."""
-    entry = _or_404(entry_for(current_user, entry_id))
+    entry = entry_for(current_user, entry_id) or abort(404)
     form = MoveForm(request.form).checked()
     name = entry.patient.name
     moved = queue.move(entry.id, to=Stage(form.to.data), version=form.version.data, actor=current_user)
     undo = url_for("supervision.undo", entry_id=moved.id, version=moved.version)
-    return _done(f"{name}: {words(moved.stage)}", "queue:changed", undo)
+    return _done(f"{name}: {queue.IN_WORDS[moved.stage]}", "queue:changed", undo)
 
 
 @bp.post("/my-queue/<int:entry_id>/undo")
 @requires(Permission.MOVE_QUEUE)
 def undo(entry_id: int) -> ResponseReturnValue:
     """Take one's last move back."""
-    entry = _or_404(entry_for(current_user, entry_id))
+    entry = entry_for(current_user, entry_id) or abort(404)
     form = ActForm(request.values).checked()
     name = entry.patient.name
     former = queue.undo_last_move(entry.id, version=form.version.data, actor=current_user)
-    return _done(f"Undone: {name} is {words(former.stage)} again", "queue:changed")
+    return _done(f"Undone: {name} is {queue.IN_WORDS[former.stage]} again", "queue:changed")
 
 
 @bp.get("/my-queue/<int:entry_id>/chair")
 @requires(Permission.CALL_PATIENT)
 def chair(entry_id: int) -> ResponseReturnValue:
     """Choose the chair to which a waiting patient is called."""
-    row = _or_404(row_for(current_user, entry_id))
-    booked = _or_404(entry_for(current_user, entry_id)).visit.chair_id
+    row = row_for(current_user, entry_id) or abort(404)
+    booked = (entry_for(current_user, entry_id) or abort(404)).visit.chair_id
     chairs = free_chairs(current_user, row.department_id)
     return render_template("supervision/chair.html", row=row, chairs=chairs, booked=booked)
 
@@ -73,7 +72,7 @@ def chair(entry_id: int) -> ResponseReturnValue:
 @requires(Permission.CALL_PATIENT)
 def call_patient(entry_id: int) -> ResponseReturnValue:
     """Call a waiting patient to the chair chosen."""
-    entry = _or_404(entry_for(current_user, entry_id))
+    entry = entry_for(current_user, entry_id) or abort(404)
     form = ChairForm(request.form).checked()
     name = entry.patient.name
     queue.call_to_chair(entry.id, version=form.version.data, chair_id=form.chair.data, actor=current_user)
@@ -84,7 +83,7 @@ def call_patient(entry_id: int) -> ResponseReturnValue:
 @requires(Permission.CALL_SUPERVISOR)
 def ask(entry_id: int) -> ResponseReturnValue:
     """Call a supervisor with a note: a page of its own, because what is typed must not be refreshed away."""
-    row = _or_404(row_for(current_user, entry_id))
+    row = row_for(current_user, entry_id) or abort(404)
     return render_template("supervision/call.html", row=row, form=CallForm(version=row.version).offer(row.stage))
 
 
@@ -92,10 +91,10 @@ def ask(entry_id: int) -> ResponseReturnValue:
 @requires(Permission.CALL_SUPERVISOR)
 def call(entry_id: int) -> ResponseReturnValue:
     """Call a supervisor to the patient's chair."""
-    entry = _or_404(entry_for(current_user, entry_id))
+    entry = entry_for(current_user, entry_id) or abort(404)
     form = CallForm(request.form)
     if not form.validate():
-        row = _or_404(row_for(current_user, entry_id))
+        row = row_for(current_user, entry_id) or abort(404)
         return render_template("supervision/call.html", row=row, form=form.offer(row.stage)), 422
     reason = CallReason(form.reason.data)
     version, note = form.version.data, form.note.data
@@ -108,7 +107,7 @@ def call(entry_id: int) -> ResponseReturnValue:
 @requires(Permission.CALL_SUPERVISOR)
 def withdraw(call_id: int) -> ResponseReturnValue:
     """Take one's call back."""
-    found = _call_or_404(call_id)
+    found = _call(call_id)
     form = ActForm(request.values).checked()
     calls.withdraw_call(found.id, version=form.version.data, actor=current_user)
     return _done("Call taken back")
@@ -132,7 +131,7 @@ def call_list() -> ResponseReturnValue:
 @requires(Permission.ANSWER_CALLS)
 def coming(call_id: int) -> ResponseReturnValue:
     """Say "I'm coming", and in about how many minutes."""
-    found = _call_or_404(call_id)
+    found = _call(call_id)
     form = ComingForm(request.form).checked()
     calls.say_coming(found.id, version=form.version.data, minutes=form.minutes.data, actor=current_user)
     return _done(f"{found.student.name} knows that you are coming")
@@ -142,7 +141,7 @@ def coming(call_id: int) -> ResponseReturnValue:
 @requires(Permission.ANSWER_CALLS)
 def choose(call_id: int) -> ResponseReturnValue:
     """Choose to whom a call is passed on."""
-    found = _call_or_404(call_id)
+    found = _call(call_id)
     form = PassForm(version=found.version).offer(list(colleagues_of(current_user, found)))
     return render_template("supervision/pass.html", call=found, form=form)
 
@@ -151,7 +150,7 @@ def choose(call_id: int) -> ResponseReturnValue:
 @requires(Permission.ANSWER_CALLS)
 def pass_on(call_id: int) -> ResponseReturnValue:
     """Pass a call on to another supervisor of the department."""
-    found = _call_or_404(call_id)
+    found = _call(call_id)
     form = PassForm(request.form).offer(list(colleagues_of(current_user, found)))
     if not form.validate():
         return render_template("supervision/pass.html", call=found, form=form), 422
@@ -164,7 +163,7 @@ def pass_on(call_id: int) -> ResponseReturnValue:
 @requires(Permission.ANSWER_CALLS)
 def end(call_id: int) -> ResponseReturnValue:
     """The supervisor has been there."""
-    found = _call_or_404(call_id)
+    found = _call(call_id)
     form = ActForm(request.form).checked()
     calls.end_call(found.id, version=form.version.data, actor=current_user)
     return _done(f"Done with {found.student.name}")
@@ -198,7 +197,7 @@ def _newest() -> int:
     return live.newest(audible_topics(current_user))
 
 
-def _unless_unchanged(template, variables) -> ResponseReturnValue:
+def _unless_unchanged(template: str, variables: Callable[[], dict[str, object]]) -> ResponseReturnValue:
     if request.args.get("since", type=int) == _newest():
         return "", 204
     return render_template(template, **variables())
@@ -214,9 +213,5 @@ def _home() -> str:
     return url_for(places.get(current_user.role, "home.index"))
 
 
-def _call_or_404(call_id: int) -> SupervisorCall:
-    return _or_404(call_for(current_user, call_id))
-
-
-def _or_404(found: Found | None) -> Found:
-    return abort(404) if found is None else found
+def _call(call_id: int) -> SupervisorCall:
+    return call_for(current_user, call_id) or abort(404)

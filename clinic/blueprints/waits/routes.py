@@ -9,7 +9,7 @@ from flask_login import current_user
 from clinic.access import Permission, requires
 from clinic.blueprints.waits.chart import Chart, chart_of
 from clinic.blueprints.waits.forms import WaitsForm, this_week
-from clinic.queries.house import departments_for
+from clinic.queries.places import own_departments
 from clinic.queries.waits import Waits, waits
 
 bp = Blueprint("waits", __name__)
@@ -19,7 +19,7 @@ bp = Blueprint("waits", __name__)
 @requires(Permission.VIEW_WAITS)
 def index() -> ResponseReturnValue:
     """Waits by stage, and of one stage by hour, of the days chosen."""
-    form = WaitsForm(request.args, **this_week()).offer(departments_for(current_user))
+    form = WaitsForm(request.args, **this_week()).offer(own_departments(current_user))
     if request.args and not form.validate():
         return render_template("waits/index.html", form=form, days=[], hours=[], charts=[]), 422
     found = waits(current_user, form.department.data or None, form.begin.data, form.end.data)
