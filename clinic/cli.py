@@ -6,14 +6,23 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from clinic import storage
+from clinic import clock, passwords, storage
+from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.models import Role
+from clinic.operations.departments import open_department
+from clinic.operations.people import create_person
+from clinic.operations.upkeep import forget_what_has_served
+from clinic.operations.visits import mark_missed_visits
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
     app.cli.add_command(seed_demo)
     app.cli.add_command(prepare_store)
+    app.cli.add_command(create_admin)
+    app.cli.add_command(add_department)
+    app.cli.add_command(jobs)
 
 
 @click.command("seed-demo")
@@ -60,3 +69,54 @@ def prepare_store() -> None:
         storage.ensure_bucket()
     except storage.StorageError as error:
         sys.exit(str(error))
+
+
+@click.command("create-admin")
+@with_appcontext
+@click.argument("email")
+@click.argument("name")
+def create_admin(email: str, name: str) -> None:
+    """Add an administrator with a temporary password, which is shown once: the first person of a new clinic."""
+    password = passwords.temporary()
+    try:
+        person = create_person(
+            name=name,
+            email=email,
+            role=Role.ADMIN,
+            department_id=None,
+            year=None,
+            password_hash=passwords.hashed(password),
+            actor=None,
+        )
+    except DomainError as error:
+        raise click.ClickException(error.sentence) from None
+    db.session.commit()
+    click.echo(f"{person.name} signs in as {person.email} with the temporary password {password}")
+
+
+@click.command("add-department")
+@with_appcontext
+@click.argument("name")
+@click.argument("letter")
+@click.option("--chairs", default=6, show_default=True, type=click.IntRange(0, 200))
+def add_department(name: str, letter: str, chairs: int) -> None:
+    """Open a department; its tickets begin with LETTER (A-014), its chairs are called A1, A2, ..."""
+    try:
+        open_department(name=name, letter=letter, chairs=chairs, actor=None)
+    except DomainError as error:
+        raise click.ClickException(error.sentence) from None
+    db.session.commit()
+    click.echo(f"{name.strip()} is open with {chairs} chairs.")
+
+
+@click.command("jobs")
+@with_appcontext
+def jobs() -> None:
+    """What a timer does, every few minutes: mark the missed visits of past days, and forget what has served its purpose."""
+    missed = 0
+    while marked := mark_missed_visits(clock.start_of(clock.today())):
+        db.session.commit()
+        missed += marked
+    forgotten = forget_what_has_served()
+    db.session.commit()
+    click.echo(f"{missed} visits marked as not attended, {forgotten} old rows forgotten.")

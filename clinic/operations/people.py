@@ -23,9 +23,12 @@ def create_person(
     department_id: int | None,
     year: int | None,
     password_hash: str,
-    actor: User,
+    actor: User | None,
 ) -> User:
-    """Add a person with a temporary password, which they must change when they first sign in."""
+    """Add a person with a temporary password, which they must change when they first sign in.
+
+    `actor` is None only for the very first administrator, whom the command line adds.
+    """
     email = email.strip().lower()
     _check_place(role, department_id, year)
     _check_email(email, None)

@@ -1,0 +1,82 @@
+"""Commands of `flask`: the first administrator, and what a timer does."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from clinic import clock, passwords
+from clinic.extensions import db
+from clinic.models import AuditEvent, Chair, Change, Department, OnceKey, Role, User, VisitStatus
+
+
+@pytest.fixture(params=["mariadb", "sqlite"])
+def engine_name(request):
+    return request.param
+
+
+@pytest.fixture
+def run(context):
+    return lambda *words: context.test_cli_runner().invoke(args=list(words))
+
+
+def test_create_admin_shows_a_temporary_password_once(run, context):
+    result = run("create-admin", "Dean@Clinic.test", "Dean Weerakoon")
+    assert result.exit_code == 0, result.output
+    person = db.session.scalar(select(User).where(User.email == "dean@clinic.test"))
+    assert person.role is Role.ADMIN
+    assert person.must_change_password
+    assert passwords.matches(person.password_hash, result.output.split()[-1])
+    assert db.session.scalar(select(AuditEvent.actor_id).where(AuditEvent.act == "people.create")) is None
+
+
+def test_create_admin_refuses_a_taken_address(run, world):
+    result = run("create-admin", "adel@clinic.test", "Another Adel")
+    assert result.exit_code == 1
+    assert "adel@clinic.test" in result.output
+
+
+def test_jobs_mark_the_missed_visits_of_past_days_only(run, world):
+    yesterday, today = world.visit("fernando"), world.visit("perera")
+    yesterday.starts_at = clock.start_of(clock.today()) - timedelta(hours=1)
+    today.starts_at = clock.start_of(clock.today())
+    db.session.commit()
+    assert run("jobs").exit_code == 0
+    db.session.expire_all()
+    assert world.visit("fernando").status is VisitStatus.DID_NOT_ATTEND
+    assert world.visit("perera").status is VisitStatus.SCHEDULED
+
+
+def test_jobs_forget_what_has_served_and_are_safe_to_repeat(run, world):
+    at = clock.now()
+    db.session.add_all(
+        [
+            Change(seq=9001, topic="queue:1", at=at - timedelta(days=3)),
+            Change(seq=9002, topic="queue:1", at=at),
+            OnceKey(owner="session:1", key="old-old-old", body_hash="", created_at=at - timedelta(days=8)),
+            OnceKey(owner="session:1", key="new-new-new", body_hash="", created_at=at),
+        ]
+    )
+    db.session.commit()
+    for _ in range(2):
+        result = run("jobs")
+        assert result.exit_code == 0, result.output
+    assert "0 old rows forgotten" in result.output
+    assert db.session.scalars(select(Change.seq).where(Change.seq > 9000)).all() == [9002]
+    assert db.session.scalar(select(func.count()).select_from(OnceKey).where(OnceKey.owner == "session:1")) == 1
+
+
+def test_add_department_with_its_chairs(run):
+    result = run("add-department", "Oral surgery", "c", "--chairs", "2")
+    assert result.exit_code == 0, result.output
+    department = db.session.scalar(select(Department).where(Department.name == "Oral surgery"))
+    chairs = db.session.scalars(select(Chair.name).where(Chair.department_id == department.id).order_by(Chair.id)).all()
+    assert (department.letter, chairs) == ("C", ["C1", "C2"])
+
+
+@pytest.mark.parametrize("words", [("Restorative", "Z"), ("New", "A"), ("New", "7"), (" ", "Z")])
+def test_add_department_refuses_what_is_taken_or_no_ticket(run, words):
+    result = run("add-department", *words)
+    assert result.exit_code == 1
+    assert "department" in result.output or "already" in result.output
+    assert db.session.scalar(select(func.count()).select_from(Department)) == 2
