@@ -52,6 +52,7 @@ def create_app(config: Config) -> Flask:
     db.init_app(app)
     with app.app_context():
         database.prepare(db.engine)
+    database.init_app(app)
     migrate.init_app(app, db)
     login_manager.init_app(app)
     login_manager.request_loader(lambda _request: sessions.current_user_or_none())

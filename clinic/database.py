@@ -1,6 +1,24 @@
 """What each database engine needs to behave: SQLite's foreign keys, write-ahead log and honest transactions; limits on waiting."""
 
+from flask import Flask
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from clinic.extensions import db
+
+
+def init_app(app: Flask) -> None:
+    # Runs before Flask-SQLAlchemy's own, which would fail on a connection that was cut after the answer was ready, and would
+    # then leave its session to whichever request comes next.
+    app.teardown_appcontext(lambda _error: let_go())
+
+
+def let_go() -> None:
+    """End the transaction that is open, if any, with nothing saved. When its connection is gone, the server has ended it."""
+    try:
+        db.session.rollback()
+    except DBAPIError:
+        db.session().invalidate()
 
 
 def prepare(engine: Engine) -> None:

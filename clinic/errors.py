@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from clinic.extensions import db
+from clinic import database
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,8 @@ def page(status: int, sentence: str | None = None) -> tuple[str, int, dict[str, 
     if status not in PLAIN and "csrf_owner" in g and request_ctx.url_adapter:
         try:
             return render_template(template, **words), status, headers
+        except DBAPIError:  # went away meanwhile
+            log.error("database: away for the page of error %d", status)
         except Exception:
             log.exception("the error page could not be rendered")
     return _plain(template, words), status, headers
@@ -116,24 +118,24 @@ def _plain(template: str, words: dict[str, Any]) -> str:
 
 
 def _domain_error(error: DomainError) -> Any:
-    db.session.rollback()
+    database.let_go()
     return page(error.status, error.sentence)
 
 
 def _http_error(error: HTTPException) -> Any:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
-    db.session.rollback()
+    database.let_go()
     return page(error.code)
 
 
 def _stale(error: StaleDataError) -> Any:
-    db.session.rollback()
+    database.let_go()
     return page(409, "Someone changed this at the same moment. Nothing was saved; reload to see how it stands now.")
 
 
 def _database_away(error: Exception) -> Any:
-    db.session.rollback()
+    database.let_go()
     cause = getattr(error, "orig", error)
     code = next(iter(getattr(cause, "args", ())), None)
     log.error("database: %s %s", type(cause).__name__, code if isinstance(code, int) else "")
@@ -141,6 +143,6 @@ def _database_away(error: Exception) -> Any:
 
 
 def _broken(error: Exception) -> Any:
-    db.session.rollback()
+    database.let_go()
     log.exception("unhandled error on %s", request.endpoint)
     return page(500)

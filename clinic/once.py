@@ -16,12 +16,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from clinic import clock, sessions
+from clinic import clock, database, sessions
 from clinic.errors import Conflict, DomainError, Unavailable
 from clinic.extensions import db
 from clinic.models import Draft, OnceKey
 
 TRIES = 3
+SOON = 3.0  # seconds; a connection that is lost later was lost by waiting, and waiting again helps nobody
 # Deadlock, lock wait timeout, row changed since the snapshot; and SQLite's "database is locked".
 REDO_CODES = frozenset({1213, 1205, 1020})
 KEPT_HEADERS = (
@@ -44,16 +45,19 @@ def new_key() -> str:
 def run(view: Callable[[], ResponseReturnValue], *, owner: str | None, needs_key: bool) -> ResponseReturnValue:
     """Run a view as one transaction: claim its key, and redo the whole of it when the database asks for that.
 
+    A connection cut under it is replaced, where doing it again is safe: nothing is written, or the key tells what was.
     Raises Unavailable after `TRIES` tries.
     """
+    unsafe, began = request.method in UNSAFE, time.monotonic()
     for attempt in range(1, TRIES + 1):
         try:
-            replay = _claim(owner) if needs_key and owner and request.method in UNSAFE else None
+            replay = _claim(owner) if needs_key and owner and unsafe else None
             return replay or view()
         except DBAPIError as error:
-            if not _asks_for_redo(error):
+            was_cut = error.connection_invalidated and time.monotonic() - began < SOON and attempt < TRIES
+            if not _asks_for_redo(error) and not (was_cut and (needs_key or not unsafe)):
                 raise
-            db.session.rollback()
+            database.let_go()
             sessions.forget()  # what the rollback expired is loaded anew
             if attempt < TRIES:
                 time.sleep(random.uniform(0.02, 0.08) * attempt)
