@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +173,8 @@ def session(context: Flask) -> Session:
 
 @pytest.fixture
 def world(engine_name: str, app: Flask, engines: dict[str, tuple[Flask, World]]) -> World:
-    """The ids of the people and patients everyone knows by name (tests/world.py)."""
-    return engines[engine_name][1]
+    """The ids of the people and patients everyone knows by name (tests/world.py); a test may add names to its own copy."""
+    return deepcopy(engines[engine_name][1])
 
 
 @pytest.fixture(scope="session")

@@ -280,10 +280,9 @@ def my_queue_for(viewer: User) -> OwnQueue:
     )
 
 
-def next_in_line(viewer: User, department_id: int) -> Row | None:
-    """Whom "call next" would call, by the rule of the line; None when nobody is waiting that the viewer may call."""
-    line = _open_rows(viewer, QueueEntry.department_id == department_id, Stage.WAITING, limit=1)
-    return _rows(viewer, line)[0] if line else None
+def next_in_line(viewer: User, department_id: int, *, limit: int = 1) -> list[Row]:
+    """Whom "call next" would call, and who comes after, by the rule of the line: those waiting whom the viewer may call. Two queries."""
+    return _rows(viewer, _open_rows(viewer, QueueEntry.department_id == department_id, Stage.WAITING, limit=limit))
 
 
 def entry_for(viewer: User, entry_id: int) -> QueueEntry | None:

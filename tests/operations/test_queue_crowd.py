@@ -103,9 +103,10 @@ def test_many_calls_of_the_next_call_each_patient_once(crowd):
 
     def call_next():
         nimal = world.user("nimal")
-        row = next_in_line(nimal, world.departments["restorative"])
-        if row is None:
+        line = next_in_line(nimal, world.departments["restorative"])
+        if not line:
             return "nobody is waiting"
+        row = line[0]
         chair = free_chairs(nimal, world.departments["restorative"])[0]
         return queue.call_to_chair(row.entry_id, version=row.version, chair_id=chair.id, actor=nimal).patient_id
 

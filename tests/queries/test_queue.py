@@ -162,7 +162,7 @@ def test_the_line_is_by_hand_then_urgency_then_who_came_first(world, noon, resto
     queue.set_place(perera.id, version=perera.version, first=True, reason="Taxi waits", actor=ruwan)
     queue.set_place(nadia.id, version=nadia.version, first=False, reason="Went out", actor=ruwan)
     assert line() == [perera.id, fernando.id, nadia.id]
-    assert next_in_line(ruwan, restorative).entry_id == perera.id
+    assert next_in_line(ruwan, restorative)[0].entry_id == perera.id
     pins = [row.pin and (row.pin.first, row.pin.by, row.pin.reason) for row in board_for(ruwan, restorative).rows]
     assert pins == [(True, "Ruwan Senanayake", "Taxi waits"), None, (False, "Ruwan Senanayake", "Went out")]
 
@@ -356,13 +356,13 @@ def test_ones_own_queue_begins_with_those_in_service(world, noon, restorative):
 
 
 def test_next_in_line_is_whom_the_viewer_may_call(world, noon, restorative):
-    assert next_in_line(world.user("ruwan"), restorative) is None
+    assert next_in_line(world.user("ruwan"), restorative) == []
     arrive(world, "perera")
     noon.later(1)
     arrive(world, "fernando")
-    assert next_in_line(world.user("ruwan"), restorative).name == "Ana Perera"
-    assert next_in_line(world.user("kamal"), restorative).name == "Nimali Fernando"
-    assert next_in_line(world.user("sato"), restorative) is None
+    assert next_in_line(world.user("ruwan"), restorative)[0].name == "Ana Perera"
+    assert next_in_line(world.user("kamal"), restorative)[0].name == "Nimali Fernando"
+    assert next_in_line(world.user("sato"), restorative) == []
 
 
 def test_free_chairs_are_in_service_and_empty(world, noon, restorative):

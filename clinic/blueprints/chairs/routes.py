@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from clinic.access import Permission, requires
-from clinic.blueprints.chairs.forms import OutOfServiceForm, VersionForm
+from clinic.blueprints.chairs.forms import OutOfServiceForm
 from clinic.blueprints.queue.board import STAGE_WORDS, seen_now
-from clinic.errors import DomainError
+from clinic.forms import VersionForm
 from clinic.htmx import answer, done, go_to
 from clinic.models import Chair, Department
 from clinic.operations.chairs import return_to_service, take_out_of_service
@@ -62,9 +62,7 @@ def take_out(chair_id: int) -> ResponseReturnValue:
 @requires(Permission.MANAGE_CHAIRS)
 def put_back(chair_id: int) -> ResponseReturnValue:
     """It can be used again."""
-    chair, form = _chair(chair_id), VersionForm(request.form)
-    if not form.validate():
-        raise DomainError("This page is too old. Reload it and try again.")
+    chair, form = _chair(chair_id), VersionForm(request.form).checked()
     return_to_service(chair, version=form.version.data, actor=current_user)
     return done(back=_back(chair), changed="queue:changed", say=f"Chair {chair.name} is back in service")
 

@@ -3,25 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from wtforms import Form, HiddenField, RadioField, SelectField, StringField
+from wtforms import HiddenField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from clinic.acts import Outcome, outcomes_for
+from clinic.forms import TOO_OLD, VersionForm, one_line
 from clinic.models import Chair, Department, Priority, QueueEntry, Stage
-
-TOO_OLD = "This page is too old. Reload it and try again."
-
-
-class VersionForm(Form):
-    """Carries the version of the row that was seen, so that a row moved meanwhile is refused and not moved twice."""
-
-    version = HiddenField("Version", [InputRequired(TOO_OLD)])
-
-    def validate_version(self, field: HiddenField) -> None:
-        if not str(field.data).isdecimal():
-            raise ValidationError(TOO_OLD)
-        field.data = int(field.data)
 
 
 class MoveForm(VersionForm):
@@ -73,7 +61,7 @@ class ReasonForm(VersionForm):
             InputRequired("Write why, in a few words."),
             Length(min=3, max=200, message="Write why, in 3 to 200 letters."),
         ],
-        filters=[lambda text: " ".join(text.split()) if text else text],
+        filters=[one_line],
         render_kw={"autocomplete": "off", "maxlength": 200},
     )
 

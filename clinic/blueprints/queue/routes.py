@@ -19,14 +19,14 @@ from clinic.blueprints.queue.forms import (
     PlaceForm,
     PriorityForm,
     TransferForm,
-    VersionForm,
 )
-from clinic.errors import Conflict, DomainError
+from clinic.errors import Conflict
+from clinic.forms import VersionForm
 from clinic.htmx import answer, done, go_to
 from clinic.models import Department, QueueEntry, Stage
 from clinic.operations import queue as moves
 from clinic.queries.places import departments, one_of, own_departments
-from clinic.queries.queue import Row, board_for, entry_for, free_chairs, open_entries, row_for
+from clinic.queries.queue import Row, entry_for, free_chairs, next_in_line, open_entries, row_for
 
 bp = Blueprint("queue", __name__, url_prefix="/queue")
 
@@ -61,11 +61,11 @@ def board() -> ResponseReturnValue:
 @requires(Permission.VIEW_BOARD)
 def call_next() -> ResponseReturnValue:
     """Whom "call next" would call, and who comes after, before anybody is called."""
-    shown = board_for(current_user, _department().id) or abort(404)
-    line = shown.lane("waiting").rows
+    department = _department()
+    line = next_in_line(current_user, department.id, limit=7)
     if not line:
-        return render_template("queue/call.html", row=None, department=shown.department)
-    return _call_page(line[0], CallForm(), line[1:7])
+        return render_template("queue/call.html", row=None, department=department)
+    return _call_page(line[0], CallForm(), line[1:])
 
 
 @bp.get("/<int:entry_id>/call")
@@ -111,7 +111,7 @@ def put_back(entry_id: int) -> ResponseReturnValue:
 @requires(Permission.MOVE_QUEUE)
 def move(entry_id: int) -> ResponseReturnValue:
     """To another stage of care."""
-    entry, form = _entry(entry_id), _checked(MoveForm(request.form))
+    entry, form = _entry(entry_id), MoveForm(request.form).checked()
     moved = moves.move(entry.id, to=form.to.data, version=form.version.data, actor=current_user)
     return _done(moved, f"{entry.name}: {moves.IN_WORDS[moved.stage]}")
 
@@ -288,13 +288,7 @@ def _row(entry_id: int) -> Row:
 
 def _version() -> int:
     """The version of the row that was seen: in the form, or in the address of an undo."""
-    return int(_checked(VersionForm(request.values)).version.data)
-
-
-def _checked(form: Any) -> Any:
-    if not form.validate():
-        raise DomainError("This page is too old. Reload it and try again.")
-    return form
+    return int(VersionForm(request.values).checked().version.data)
 
 
 def _call_page(row: Row, form: CallForm, after: list[Row] | None = None) -> str:

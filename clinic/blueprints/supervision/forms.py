@@ -1,44 +1,31 @@
 """Forms of supervision: one per act. Each carries the version of the row the person saw, so that a stale press is refused."""
 
-from wtforms import Form, HiddenField, IntegerField, RadioField, StringField
+from wtforms import HiddenField, IntegerField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
 from wtforms.widgets import HiddenInput
 
-from clinic.errors import DomainError
 from clinic.formatting import words
+from clinic.forms import TOO_OLD, VersionForm
 from clinic.models import CallReason, Stage, User
 from clinic.operations.calls import CALL_STAGES, COMING_MINUTES
 
-OLD = "This page is out of date. Reload it and try again."
 NOTE_LENGTH = 200
 
 
-class ActForm(Form):
-    """A form of one button: its fields are ours, so a wrong one means an old page or a forged request."""
-
-    version = IntegerField(widget=HiddenInput(), validators=[InputRequired(OLD), NumberRange(min=1, message=OLD)])
-
-    def checked(self) -> "ActForm":
-        """Itself; raises DomainError when it cannot be used."""
-        if not self.validate():
-            raise DomainError(next(messages[0] for messages in self.errors.values()))
-        return self
+class MoveForm(VersionForm):
+    to = HiddenField(validators=[AnyOf(list(Stage), TOO_OLD)], filters=[lambda value: value or ""])
 
 
-class MoveForm(ActForm):
-    to = HiddenField(validators=[AnyOf(list(Stage), OLD)], filters=[lambda value: value or ""])
-
-
-class ChairForm(ActForm):
+class ChairForm(VersionForm):
     chair = IntegerField(widget=HiddenInput(), validators=[InputRequired("Choose a chair.")])
 
 
-class ComingForm(ActForm):
-    minutes = IntegerField(widget=HiddenInput(), validators=[AnyOf(COMING_MINUTES, OLD)])
+class ComingForm(VersionForm):
+    minutes = IntegerField(widget=HiddenInput(), validators=[AnyOf(COMING_MINUTES, TOO_OLD)])
 
 
-class CallForm(ActForm):
+class CallForm(VersionForm):
     reason = RadioField(
         "Reason",
         [InputRequired("Choose why you call.")],
@@ -58,7 +45,7 @@ class CallForm(ActForm):
         return self
 
 
-class PassForm(ActForm):
+class PassForm(VersionForm):
     to = RadioField("Supervisor", [InputRequired("Choose who gets the call.")], coerce=int, choices=[])
     note = StringField(
         "Note (optional)",

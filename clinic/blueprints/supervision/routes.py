@@ -10,8 +10,9 @@ from clinic import htmx, live
 from clinic.access import Permission, requires
 from clinic.acts import Act
 from clinic.blueprints.supervision.cards import REASON_ICONS, my_cards
-from clinic.blueprints.supervision.forms import ActForm, CallForm, ChairForm, ComingForm, MoveForm, PassForm
+from clinic.blueprints.supervision.forms import CallForm, ChairForm, ComingForm, MoveForm, PassForm
 from clinic.formatting import words
+from clinic.forms import VersionForm
 from clinic.models import CallReason, Role, Stage, SupervisorCall
 from clinic.operations import calls, queue
 from clinic.queries.calls import call_for, calls_for, colleagues_of
@@ -52,7 +53,7 @@ def move(entry_id: int) -> ResponseReturnValue:
 def undo(entry_id: int) -> ResponseReturnValue:
     """Take one's last move back."""
     entry = entry_for(current_user, entry_id) or abort(404)
-    form = ActForm(request.values).checked()
+    form = VersionForm(request.values).checked()
     name = entry.patient.name
     former = queue.undo_last_move(entry.id, version=form.version.data, actor=current_user)
     return _done(f"Undone: {name} is {queue.IN_WORDS[former.stage]} again", "queue:changed")
@@ -108,7 +109,7 @@ def call(entry_id: int) -> ResponseReturnValue:
 def withdraw(call_id: int) -> ResponseReturnValue:
     """Take one's call back."""
     found = _call(call_id)
-    form = ActForm(request.values).checked()
+    form = VersionForm(request.values).checked()
     calls.withdraw_call(found.id, version=form.version.data, actor=current_user)
     return _done("Call taken back")
 
@@ -164,7 +165,7 @@ def pass_on(call_id: int) -> ResponseReturnValue:
 def end(call_id: int) -> ResponseReturnValue:
     """The supervisor has been there."""
     found = _call(call_id)
-    form = ActForm(request.form).checked()
+    form = VersionForm(request.form).checked()
     calls.end_call(found.id, version=form.version.data, actor=current_user)
     return _done(f"Done with {found.student.name}")
 

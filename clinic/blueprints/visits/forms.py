@@ -1,6 +1,6 @@
 """Forms of visits: scheduling a simple one, and adding a walk-in."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +9,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from clinic import clock
-from clinic.models import Chair, Department, Patient, Priority, User
-from clinic.queries import places
+from clinic.forms import one_line
+from clinic.models import Chair, Department, Priority, User
 
 OPENS, CLOSES = 7, 20  # hours of the day in which visits can begin
 NOBODY = SelectChoice("", "Not chosen yet")
@@ -19,10 +19,6 @@ LENGTHS = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 240)
 
 def _optional(value: Any) -> int | None:
     return int(value) if value not in (None, "", "None") else None
-
-
-def _trimmed(text: str | None) -> str | None:
-    return " ".join(text.split()) if text else text
 
 
 class ListField(SelectField):
@@ -40,7 +36,7 @@ def reason_field(hint: str) -> StringField:
         "Reason",
         [DataRequired("Write the reason in a few words."), Length(max=200, message="Keep it under 200 letters.")],
         description=hint,
-        filters=[_trimmed],
+        filters=[one_line],
         render_kw={"autocomplete": "off", "maxlength": 200},
     )
 
@@ -71,11 +67,21 @@ class ScheduleForm(Form):
 
     def offer(
         self,
-        departments: Iterable[Department],
-        chairs: Iterable[Chair],
-        students: Iterable[User],
-        supervisors: Iterable[User],
+        departments: Collection[Department],
+        chairs: Collection[Chair],
+        students: Collection[User],
+        supervisors: Collection[User],
     ) -> "ScheduleForm":
+        """Itself, with these to choose from."""
+        self.offered = {
+            name: {row.id: row for row in rows}
+            for name, rows in (
+                ("department", departments),
+                ("chair", chairs),
+                ("student", students),
+                ("supervisor", supervisors),
+            )
+        }
         names = {row.id: row.name for row in departments}
         self.department.choices = [SelectChoice(number, name) for number, name in names.items()]
         self.chair.choices = [NOBODY] + [
@@ -87,16 +93,13 @@ class ScheduleForm(Form):
         self.supervisor.choices = [NOBODY] + [SelectChoice(row.id, _person(row, names)) for row in supervisors]
         return self
 
-    def booked(self, viewer: User, patient: Patient) -> dict[str, Any]:
+    def booked(self) -> dict[str, Any]:
         """What `schedule_visit` is told."""
         wall = datetime.strptime(f"{self.day.data} {self.time.data}", "%Y-%m-%d %H:%M").replace(tzinfo=clock.zone())
         return {
-            "department": places.department_of(viewer, self.department.data),
+            **{name: rows.get(self[name].data) for name, rows in self.offered.items()},
             "starts_at": wall.astimezone(UTC),
             "minutes": self.minutes.data,
-            "chair": _one(places.chairs(viewer), self.chair.data),
-            "student": _one(places.students_of(viewer, patient.id), self.student.data),
-            "supervisor": _one(places.supervisors(viewer), self.supervisor.data),
             "reason": self.reason.data,
         }
 
@@ -114,14 +117,16 @@ class WalkInForm(Form):
         default=int(Priority.NORMAL),
     )
 
-    def offer(self, departments: Iterable[Department]) -> "WalkInForm":
+    def offer(self, departments: Collection[Department]) -> "WalkInForm":
+        """Itself, with these departments to choose from."""
+        self.departments = {row.id: row for row in departments}
         self.department.choices = [SelectChoice(row.id, row.name) for row in departments]
         return self
 
-    def asked(self, viewer: User) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """What `add_walk_in` is told."""
         return {
-            "department": places.department_of(viewer, self.department.data),
+            "department": self.departments[self.department.data],
             "reason": self.reason.data,
             "priority": Priority(self.priority.data),
         }
@@ -131,10 +136,6 @@ def next_time() -> str:
     """The next quarter of an hour on the clinic's clock, as the form says it; the opening time outside of the day."""
     at = clock.local(clock.now() + timedelta(minutes=15))
     return f"{at:%H}:{at.minute // 15 * 15:02d}" if OPENS <= at.hour < CLOSES else f"{OPENS:02d}:00"
-
-
-def _one(rows: Iterable[Any], wanted: int | None) -> Any:
-    return next((row for row in rows if row.id == wanted), None)
 
 
 def _person(row: User, departments: dict[int, str]) -> str:

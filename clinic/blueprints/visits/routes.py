@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import Form
 
-from clinic import clock, live, settings
+from clinic import clock, settings
 from clinic.access import Permission, requires
+from clinic.blueprints.queue.board import seen_now
 from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm, next_time
 from clinic.errors import DomainError
 from clinic.extensions import db
@@ -36,10 +37,10 @@ def schedule() -> ResponseReturnValue:
 @requires(Permission.VIEW_SCHEDULE, background=True)
 def day() -> ResponseReturnValue:
     """The day's list alone; 204 when it is as the page has it."""
-    shown = _day(_department(), _wanted_day())
-    if request.args.get("since") == shown["seen"]:
+    department = _department()
+    if request.args.get("since") == seen_now(department):
         return "", 204
-    return render_template("visits/_day.html", **shown)
+    return render_template("visits/_day.html", **_day(department, _wanted_day()))
 
 
 @bp.get("/visits/new")
@@ -62,7 +63,7 @@ def schedule_now() -> ResponseReturnValue:
     if not form.validate():
         return render_template("visits/new.html", form=form, patient=patient), 422
     try:
-        visit = schedule_visit(patient=patient, actor=current_user, **form.booked(current_user, patient))
+        visit = schedule_visit(patient=patient, actor=current_user, **form.booked())
     except DomainError as refusal:
         return _refused("visits/new.html", refusal, lambda anew: _offered(ScheduleForm(request.form), anew))
     at = clock.local(visit.starts_at)
@@ -104,7 +105,7 @@ def walk_in_now() -> ResponseReturnValue:
     if not form.validate():
         return render_template("visits/walk_in.html", form=form, patient=patient), 422
     try:
-        entry = add_walk_in(patient=patient, actor=current_user, **form.asked(current_user))
+        entry = add_walk_in(patient=patient, actor=current_user, **form.asked())
     except DomainError as refusal:
         return _refused(
             "visits/walk_in.html", refusal, lambda _: WalkInForm(request.form).offer(departments(current_user))
@@ -126,19 +127,17 @@ def patients() -> ResponseReturnValue:
 
 
 def _day(department: Department, on: date) -> dict[str, Any]:
-    """What the day's list is drawn from. `seen` names what is shown: the newest change, and the minute for lateness."""
-    seen = f"{live.newest([f'queue:{department.id}'])}.{int(clock.now().timestamp()) // 60}"
-    today = clock.today()
+    """What the day's list is drawn from; `seen` is read before the visits."""
     return {
+        "seen": seen_now(department),
         "department": department,
         "departments": departments(current_user),
         "on": on,
-        "today": today,
+        "today": clock.today(),
         "before": on - timedelta(days=1),
         "after": on + timedelta(days=1),
         "visits": day_of(current_user, department.id, on),
         "late_after": timedelta(minutes=settings.read("late_after_minutes")),
-        "seen": seen,
     }
 
 
