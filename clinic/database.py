@@ -10,13 +10,21 @@ from clinic.extensions import db
 def init_app(app: Flask) -> None:
     # Runs before Flask-SQLAlchemy's own, which would fail on a connection that was cut after the answer was ready, and would
     # then leave its session to whichever request comes next.
-    app.teardown_appcontext(lambda _error: let_go())
+    app.teardown_appcontext(lambda _error: _close())
 
 
 def let_go() -> None:
     """End the transaction that is open, if any, with nothing saved. When its connection is gone, the server has ended it."""
     try:
         db.session.rollback()
+    except DBAPIError:
+        db.session().invalidate()
+
+
+def _close() -> None:
+    """Close the session; what was loaded stays readable, as after Flask-SQLAlchemy's own end."""
+    try:
+        db.session.remove()
     except DBAPIError:
         db.session().invalidate()
 
