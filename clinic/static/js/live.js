@@ -1,4 +1,4 @@
-// How old the page is. Proof of life comes from the stream (a word every 5 s) or, when the stream is blocked or down, from regions
+// How old the page is. Proof of life comes from the stream (a word every 8 s) or, when the stream is blocked or down, from regions
 // that refetch themselves upon `live:poll`, every 4 s. Without any the page says its age: a queue that looks live and is not is a hazard.
 const OLD = 10_000;
 const STALE = 30_000;
