@@ -50,9 +50,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def fresh_mariadb(name: str) -> str:
-    """The URL of a new, empty database on the run's server."""
+    """The URL of a new, empty database on the run's server, of this name and worker."""
     import pymysql
 
+    name = f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     port = int(os.environ["CHAIRSIDE_TEST_MARIADB"])
     with (
         pymysql.connect(host="127.0.0.1", port=port, user="root", autocommit=True) as connection,
@@ -105,7 +106,7 @@ def app(
     """The application with the world in it; whatever a test changes is rolled back, commits included."""
     if engine_name not in engines:
         if engine_name == "mariadb":
-            url = fresh_mariadb(f"chairside_{worker}")
+            url = fresh_mariadb("chairside")
         else:
             url = f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/test.sqlite"
         made = create_app(make_config(url))

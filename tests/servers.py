@@ -131,7 +131,7 @@ def server_with(worker: str, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     made: list[Server] = []
 
     def start(**changes: str) -> Server:
-        url = fresh_mariadb(f"chairside_server_{worker}_{len(made)}")
+        url = fresh_mariadb(f"chairside_server_{len(made)}")
         env = {"CHAIRSIDE_MODE": "test", "DATABASE_URL": url, "SECURE_COOKIES": "off"} | KEYS | STORE | changes
         app = create_app(Config.from_env(env))
         settings.forget()

@@ -19,7 +19,7 @@ TEN_IN_THE_MORNING = datetime(2026, 3, 3, 4, 30, tzinfo=UTC)
 
 @pytest.fixture(params=["mariadb", "sqlite"])
 def clinic(request, tmp_path, worker):
-    url = fresh_mariadb(f"demo_{worker}") if request.param == "mariadb" else f"sqlite:///{tmp_path}/demo.sqlite"
+    url = fresh_mariadb("demo") if request.param == "mariadb" else f"sqlite:///{tmp_path}/demo.sqlite"
     app = create_app(make_config(url))
     with app.app_context(), clock.frozen(TEN_IN_THE_MORNING):
         upgrade(str(MIGRATIONS))

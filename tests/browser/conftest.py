@@ -90,7 +90,7 @@ class LiveServer:
 
 @pytest.fixture(scope="session")
 def _live_app(worker: str) -> Iterator[tuple[Flask, str]]:
-    app = create_app(make_config(fresh_mariadb(f"chairside_live_{worker}"), pool_size=20))
+    app = create_app(make_config(fresh_mariadb("chairside_live"), pool_size=20))
     with app.app_context():
         db.create_all()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -129,7 +129,7 @@ def demo(worker: str) -> Iterator[LiveServer]:
     """A server with the demo clinic: a busy day. Only for looking: nothing is rolled back."""
     from tests.browser.clinic_of_demo import demo_server
 
-    with demo_server(make_config(fresh_mariadb(f"chairside_demo_{worker}"), pool_size=20)) as server:
+    with demo_server(make_config(fresh_mariadb("chairside_demo"), pool_size=20)) as server:
         yield server
 
 

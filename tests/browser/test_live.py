@@ -34,7 +34,7 @@ def heard(page, name):
 
 def test_a_change_reaches_the_page_at_once_and_the_page_says_live(page_of, live_server):
     page = page_of("ruwan")
-    page.goto("/")
+    page.goto("/patients")
     page.locator("#live[data-live=live]").wait_for()
     assert page.locator("#live").inner_text().strip().endswith("live")
     page.evaluate(COUNT)
@@ -45,7 +45,7 @@ def test_a_change_reaches_the_page_at_once_and_the_page_says_live(page_of, live_
 
 def test_a_cut_stream_comes_back_without_missing_or_doubling(page_of, live_server):
     page = page_of("ruwan")
-    page.goto("/")
+    page.goto("/patients")
     page.locator("#live[data-live=live]").wait_for()
     page.evaluate(COUNT)
     topic = f"queue:{live_server.world.departments['restorative']}"
@@ -69,21 +69,21 @@ def test_a_blocked_stream_is_replaced_by_polling(context_of, live_server, faults
         context.route("**/live/stream*", lambda route: route.fulfill(status=503, body=""))
     else:
         context.route("**/live/stream*", lambda route: None)
-    page.goto("/")
+    page.goto("/patients")
     page.evaluate(COUNT)
     until_heard(page, "live:poll", 2, 12)
     page.locator("#live[data-live=old]").wait_for(timeout=15_000)
     assert "s old" in page.locator("#live").inner_text()
     context.unroute("**/live/stream*")
     if how == "refused":
-        page.locator("#live[data-live=live]").wait_for(timeout=20_000)
+        page.locator("#live[data-live=live]").wait_for(timeout=40_000)
     page.close()
     faults.clear()
 
 
 def test_a_tab_that_is_shown_again_refetches(page_of, live_server):
     page = page_of("kamal")
-    page.goto("/")
+    page.goto("/patients")
     page.locator("#live[data-live=live]").wait_for()
     page.evaluate(COUNT)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

@@ -19,7 +19,7 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 @pytest.fixture(params=["mariadb", "sqlite"])
 def empty_app(request, tmp_path, worker):
-    url = fresh_mariadb(f"migrations_{worker}") if request.param == "mariadb" else f"sqlite:///{tmp_path}/m.sqlite"
+    url = fresh_mariadb("migrations") if request.param == "mariadb" else f"sqlite:///{tmp_path}/m.sqlite"
     app = create_app(make_config(url))
     with app.app_context():
         yield app

@@ -13,7 +13,7 @@ from tests.conftest import fresh_mariadb, make_config
 @pytest.fixture
 def app(worker):
     """An application of its own: the others' tests hold their connection open."""
-    app = create_app(make_config(fresh_mariadb(f"chairside_cut_{worker}")))
+    app = create_app(make_config(fresh_mariadb("chairside_cut")))
     app.config["PROPAGATE_EXCEPTIONS"] = False
     with app.app_context():
         db.create_all()

@@ -21,7 +21,7 @@ from tests.world import build_world
 @pytest.fixture
 def busy(worker):
     """An application on a database of its own."""
-    app = create_app(make_config(fresh_mariadb(f"patients_{worker}"), pool_size=24))
+    app = create_app(make_config(fresh_mariadb("patients"), pool_size=24))
     with app.app_context():
         db.create_all()
         clinic_settings.forget()
