@@ -33,7 +33,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 
-DEVICE_SECONDS = 400 * 24 * 3600  # the longest a browser keeps a cookie
+LONGEST_COOKIE = 400 * 24 * 3600  # seconds; the longest a browser keeps a cookie
 DEVICE_TOKEN = re.compile(r"[\w-]{43}")
 
 
@@ -49,7 +49,7 @@ def _harden(response: Response) -> Response:
     # Pages hold health data: no cache, no back-forward cache, nothing left on a shared terminal.
     response.headers.setdefault("Cache-Control", "no-store")
     if "new_device" in g:
-        set_cookie(response, "device", g.new_device, max_age=DEVICE_SECONDS)
+        set_cookie(response, "device", g.new_device, max_age=LONGEST_COOKIE)
     return response
 
 

@@ -74,6 +74,13 @@ def forget() -> None:
     g.pop("_login_user", None)
 
 
+def take_back() -> None:
+    """Undo what this request has changed so far; the session and its user, which that makes stale, are loaded anew."""
+    db.session.rollback()
+    forget()
+    current()
+
+
 def put_cookie(response: Response, token: str) -> None:
     security.set_cookie(response, "session", token, strict=False)
 

@@ -106,7 +106,7 @@ def confirm_second_factor() -> ResponseReturnValue:
         db.session.commit()
         codes = factor.confirm_enrolment(request.form.get("code", ""), actor=current_user)
     except DomainError as refusal:
-        _undo()
+        sessions.take_back()
         return _factor_page(refusal.sentence), refusal.status
     return _show_once(codes)
 
@@ -171,14 +171,9 @@ def _with_password(form: PresentPasswordForm, act: Callable[[], None]) -> Domain
         operations.prove_password(form.present.data or "", actor=current_user)
         act()
     except DomainError as refusal:
-        _undo()
+        sessions.take_back()
         return refusal
     return None
-
-
-def _undo() -> None:
-    db.session.rollback()
-    sessions.forget()
 
 
 def _show_once(codes: list[str]) -> Any:

@@ -101,7 +101,5 @@ def _wrong_pin(tries: int) -> str:
 
 
 def _refused(refusal: DomainError, person_id: int) -> ResponseReturnValue:
-    db.session.rollback()
-    sessions.forget()
-    sessions.current()
+    sessions.take_back()
     return _lock_page(refusal.sentence, person_id), refusal.status

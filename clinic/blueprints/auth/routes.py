@@ -97,7 +97,7 @@ def give_code() -> ResponseReturnValue:
 @public()
 def forgotten() -> ResponseReturnValue:
     """The form that asks for a link by e-mail; without a mail server, the sentence that says whom to ask."""
-    return render_template("auth/forgotten.html", form=ForgottenForm(), mail=mail.is_set_up(), sent=False, refusal=None)
+    return _forgotten_form(ForgottenForm())
 
 
 @bp.post("/sign-in/forgotten")
@@ -115,11 +115,8 @@ def send_link() -> ResponseReturnValue:
         user = account.make_link(email=form.email.data or "", token=token)
         db.session.commit()
         if user:
-            link = url_for("auth.new_password", token=token, _external=True)
-            text = render_template("auth/link_mail.txt", person=user, link=link, minutes=account.RESET_MINUTES)
-            mail.post(user.email, "Choose a new password", text)
-    page = render_template("auth/forgotten.html", form=form, mail=mail.is_set_up(), sent=sent, refusal=None)
-    return page, 200 if sent else 422
+            _mail_link(user, token)
+    return _forgotten_form(form, sent=sent), 200 if sent else 422
 
 
 @bp.get("/sign-in/new-password/<string(length=43):token>")
@@ -183,8 +180,14 @@ def _code_form(form: CodeForm, refusal: str | None = None) -> str:
     return render_template("auth/code.html", form=form, refusal=refusal)
 
 
-def _forgotten_form(form: ForgottenForm, refusal: str | None = None) -> str:
-    return render_template("auth/forgotten.html", form=form, mail=mail.is_set_up(), sent=False, refusal=refusal)
+def _forgotten_form(form: ForgottenForm, refusal: str | None = None, *, sent: bool = False) -> str:
+    return render_template("auth/forgotten.html", form=form, mail=mail.is_set_up(), sent=sent, refusal=refusal)
+
+
+def _mail_link(user: User, token: str) -> None:
+    link = url_for("auth.new_password", token=token, _external=True)
+    text = render_template("auth/link_mail.txt", person=user, link=link, minutes=account.RESET_MINUTES)
+    mail.post(user.email, "Choose a new password", text)
 
 
 def _new_password_form(form: NewPasswordForm, token: str, refusal: str | None = None, *, works: bool = True) -> str:
@@ -192,7 +195,7 @@ def _new_password_form(form: NewPasswordForm, token: str, refusal: str | None = 
 
 
 def _refused(refusal: DomainError, page: Any, *arguments: Any) -> ResponseReturnValue:
-    db.session.rollback()
+    sessions.take_back()
     return page(*arguments, refusal.sentence), refusal.status
 
 

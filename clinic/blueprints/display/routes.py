@@ -13,7 +13,6 @@ from clinic.queries.displays import calls_on, display_with, topics_on
 
 bp = Blueprint("display", __name__, url_prefix="/display")
 GUARD = "the screen's own cookie, which shows tickets and chairs of its department only"
-TEN_YEARS = 10 * 365 * 24 * 3600
 NEW_SECONDS = 15  # a call blinks three times when the screen shows it within this time
 
 
@@ -36,7 +35,7 @@ def pair() -> ResponseReturnValue:
         return answer
     _, token = ask_for_pairing()
     response = once.commit(answer)
-    security.set_cookie(response, "display", token, max_age=TEN_YEARS, strict=True)
+    security.set_cookie(response, "display", token, max_age=security.LONGEST_COOKIE, strict=True)
     return response
 
 

@@ -8,12 +8,11 @@ from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from clinic import audit, clock, once
+from clinic import audit, clock, once, sessions
 from clinic.access import Permission, requires
 from clinic.blueprints.patients.forms import AlertForm, ArchiveForm, ChangeForm, EndAlertForm, RegisterForm
 from clinic.days import NotADay, read_day
 from clinic.errors import Conflict, DomainError
-from clinic.extensions import db
 from clinic.htmx import answer, go_to
 from clinic.models import AlertKind, Patient, Severity
 from clinic.operations.alerts import add_alert, end_alert
@@ -124,7 +123,7 @@ def register() -> ResponseReturnValue:
             )
             return go_to(_overview(patient), say=f"{patient.name} is registered as {patient.code}")
         except DomainError as error:
-            db.session.rollback()
+            sessions.take_back()
             refused = error.sentence
     like = _alike(form.name.data, form.birth_date.data, form.phone.data)
     return answer(
@@ -186,7 +185,7 @@ def change(patient_id: int) -> ResponseReturnValue:
 
 def _choose(patient_id: int, form: ChangeForm, conflict: Conflict) -> str:
     """Both texts of the fields changed on both sides, to choose from; everything else merged."""
-    db.session.rollback()
+    sessions.take_back()
     patient = _patient(patient_id)
     theirs, mine, was = written_of(patient), form.written(), form.shown()
     merged = {name: str(value) for name, value in mine.items() if str(value) != was.get(name) or name not in theirs}

@@ -12,7 +12,6 @@ from clinic import passwords, security, sessions, settings
 from clinic.access import Permission, requires
 from clinic.blueprints.people.forms import PersonForm
 from clinic.errors import Conflict, DomainError
-from clinic.extensions import db
 from clinic.htmx import go_to
 from clinic.models import Role, User
 from clinic.operations import people as operations
@@ -180,9 +179,7 @@ def _show_once(person: User, password: str, say: str) -> Any:
 
 def _undone(page: Any, form: PersonForm, refusal: DomainError, person_id: int | None = None) -> str:
     """The form again, with what was typed and the sentence; for a stale form with what is stored now."""
-    db.session.rollback()
-    sessions.forget()
-    sessions.current()
+    sessions.take_back()
     form.choose_from(departments(current_user))
     if person_id is None:
         return page(form, refusal.sentence)

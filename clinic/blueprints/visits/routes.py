@@ -9,12 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from wtforms import Form
 
-from clinic import clock, settings
+from clinic import clock, sessions, settings
 from clinic.access import Permission, requires
 from clinic.blueprints.queue.board import seen_now
 from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm, next_time
 from clinic.errors import DomainError
-from clinic.extensions import db
 from clinic.formatting import day as day_words
 from clinic.htmx import done, go_to
 from clinic.models import Department, Patient
@@ -162,7 +161,7 @@ def _patient() -> Patient | None:
 
 def _refused(template: str, refusal: DomainError, form_for: Callable[[Patient], Form]) -> ResponseReturnValue:
     """The form again with the sentence above it, and all that was typed; nothing was saved."""
-    db.session.rollback()
+    sessions.take_back()
     patient = _patient() or abort(404)
     page = render_template(template, form=form_for(patient), patient=patient, refusal=refusal.sentence)
     return page, refusal.status
