@@ -212,6 +212,11 @@ def must_enrol(user: User) -> bool:
     return user.totp_confirmed_at is None and user.role in settings.read("totp_roles")
 
 
+def is_held(user: User) -> bool:
+    """Whether every page sends the person to choose a password or to set up a second factor first."""
+    return user.must_change_password or must_enrol(user)
+
+
 LOCK_ENDPOINTS = frozenset(
     {"auth.sign_out", "auth.lock", "auth.locked", "auth.unlock", "auth.unlock_by_password", "auth.active"}
 )

@@ -50,8 +50,8 @@ LABELS = {
     Act.DISMISS: "To checkout",
     Act.FINISH: "Finish visit",
     Act.CHANGE_CHAIR: "Change chair",
-    Act.SET_PRIORITY: "Priority",
-    Act.SET_PLACE: "Place in line",
+    Act.SET_PRIORITY: "Set priority",
+    Act.SET_PLACE: "Set place in line",
     Act.TRANSFER: "Transfer to another department",
     Act.LEAVE: "Left without being seen",
 }

@@ -42,6 +42,7 @@ def init_app(app: Flask) -> None:
         csrf_token=security.csrf_token,
         once_key=once.new_key,
         may=_may,
+        is_held=lambda: access.is_held(current_user),
         setting=settings.read,
         now=clock.now,
         asset=assets.asset,

@@ -209,3 +209,23 @@ def test_everything_works_without_javascript(page_of, desk):
     page.get_by_label("Reason").fill("Pain on the left")
     page.get_by_role("button", name="Put in line").click()
     expect(page.locator(".toast")).to_contain_text("A-002")
+
+
+def test_the_focus_stays_with_the_patient_after_an_act_of_the_menu(page_of, desk):
+    desk.call(desk.arrive("fernando"), "A1")
+    page = page_of("ruwan")
+    page.goto(desk.board)
+    more = lane(page, "called").locator(".q-card summary")
+    more.click()
+    page.get_by_role("button", name="Call again").click()
+    expect(page.locator(".toast")).to_contain_text("called again")
+    expect(more).to_be_focused()
+
+
+def test_a_sheet_begins_with_its_first_question(page_of, desk):
+    desk.arrive("fernando")
+    page = page_of("ruwan")
+    page.goto(desk.board)
+    page.locator(".q-card summary").first.click()
+    page.get_by_role("link", name="Set priority").click()
+    expect(page.locator("#sheet").get_by_label("Normal")).to_be_focused()

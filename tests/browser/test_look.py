@@ -191,3 +191,24 @@ def test_everything_works_without_javascript(page_of):
     page.goto("/go-to?q=pass")
     page.get_by_role("link", name="Password").last.click()
     page.wait_for_url("**/account/password")
+
+
+def test_u_undoes_the_newest(desk):
+    sent = []
+    desk.route("**/undo-*", lambda route: (sent.append(route.request.url), route.fulfill(status=204)))
+    desk.evaluate(SAY, {"text": "A-001 called", "undo": "/undo-first"})
+    desk.evaluate(SAY, {"text": "A-002 called", "undo": "/undo-second"})
+    desk.keyboard.press("u")
+    expect(desk.get_by_text("A-002 called")).to_have_count(0)
+    expect(desk.get_by_text("A-001 called")).to_be_visible()
+    assert [url.rpartition("/")[2] for url in sent] == ["undo-second"]
+
+
+def test_what_is_typed_into_the_bar_is_answered_as_one_types(desk):
+    desk.keyboard.press("/")
+    expect(desk.get_by_role("searchbox", name="Find a patient")).to_be_focused()
+    desk.keyboard.type("fern")
+    palette = desk.get_by_role("dialog", name="Go to a page or a patient")
+    expect(palette.get_by_role("searchbox")).to_have_value("fern")
+    expect(palette.get_by_role("link").first).to_contain_text("Fernando")
+    expect(palette.get_by_role("link").first).to_contain_text("P-")

@@ -19,6 +19,13 @@ class SignInForm(Form):
     )
     remember = BooleanField("Remember this device for 30 days", description="Only on a device that is yours alone.")
 
+    def lead(self) -> "SignInForm":
+        """Put the cursor into the password when the e-mail is typed already."""
+        if self.email.data:
+            self.email.render_kw = {"autocomplete": "username"}
+            self.password.render_kw = {"autocomplete": "current-password", "autofocus": True}
+        return self
+
 
 class CodeForm(Form):
     code = StringField(

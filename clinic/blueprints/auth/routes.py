@@ -172,7 +172,7 @@ def _sign_in_form(form: SignInForm, refusal: str | None = None) -> str:
     token = request.cookies.get(security.cookie_name("remember"), "")
     known = people.remembered(token) if token else None
     return render_template(
-        "auth/sign_in.html", form=form, refusal=refusal, known=known, wanted=request.args.get("next")
+        "auth/sign_in.html", form=form.lead(), refusal=refusal, known=known, wanted=request.args.get("next")
     )
 
 

@@ -108,7 +108,8 @@ def duplicates() -> ResponseReturnValue:
 
 
 def _alike(name: str, born: Any, phone: str) -> dict[str, Any]:
-    return {"alike": alike(current_user, name=name, birth_date=born, phone=phone), "born": born}
+    found = alike(current_user, name=name, birth_date=born, phone=phone)
+    return {"alike": found, "born": born, "typed": bool(name or born or phone)}
 
 
 @bp.post("")

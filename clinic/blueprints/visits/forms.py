@@ -31,13 +31,13 @@ class ListField(SelectField):
             raise ValidationError("Choose one from the list.") from None
 
 
-def reason_field(hint: str) -> StringField:
+def reason_field(hint: str, *, first: bool = False) -> StringField:
     return StringField(
         "Reason",
         [DataRequired("Write the reason in a few words."), Length(max=200, message="Keep it under 200 letters.")],
         description=hint,
         filters=[one_line],
-        render_kw={"autocomplete": "off", "maxlength": 200},
+        render_kw={"autocomplete": "off", "maxlength": 200} | ({"autofocus": True} if first else {}),
     )
 
 
@@ -108,7 +108,7 @@ class WalkInForm(Form):
     """Somebody who came without an appointment."""
 
     department = ListField("Department", [InputRequired("Choose a department.")], coerce=int)
-    reason = reason_field("What the patient comes for, in their words.")
+    reason = reason_field("What the patient comes for, in their words.", first=True)
     priority = RadioField(
         "Priority",
         [InputRequired("Choose a priority.")],

@@ -1,7 +1,9 @@
 // What opens and closes: menus close on a click outside, [data-opens="id"] opens a dialog, [data-close] closes it.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target) || event.target.closest(".menu-items a, .menu-items button")) menu.open = false;
+    if (menu.contains(event.target) && !event.target.closest(".menu-items a, .menu-items button")) continue;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus({ preventScroll: true });
+    menu.open = false;
   }
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens)?.showModal();

@@ -17,6 +17,16 @@ if (palette) {
     }
   });
   document.addEventListener("click", (event) => event.target.closest("[data-palette]") && open());
+  // Typing into the bar's search goes on in the palette, which answers as one types; without JavaScript it is a plain form.
+  const bar = document.getElementById("bar-search");
+  bar?.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.length > 1 && !["Process", "Unidentified"].includes(event.key)) return;
+    field.value = bar.value;
+    bar.value = "";
+    open();
+    field.setSelectionRange(field.value.length, field.value.length);
+  });
   palette.addEventListener("keydown", (event) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!by) return;

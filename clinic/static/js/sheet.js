@@ -13,7 +13,7 @@ if (sheet) {
       asking = document.activeElement;
       sheet.showModal();
     }
-    const first = [".is-wrong input", "[autofocus]", "input[type=text]", "input:not([type=hidden])"].map((one) => body.querySelector(one));
+    const first = [".is-wrong input", "[autofocus]", "input:checked", "input:not([type=hidden])"].map((one) => body.querySelector(one));
     first.find((element) => element)?.focus();
   });
   // Done, or somebody was faster: back to the page, which shows how it stands. A rule that refuses says so in the sheet.

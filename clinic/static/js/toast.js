@@ -41,8 +41,8 @@ function say({ text, undo }) {
   } else {
     form.remove();
   }
-  while (place.children.length > 2) place.firstElementChild.remove();
-  place.append(toast);
+  while (place.children.length > 2) place.lastElementChild.remove();
+  place.prepend(toast); // the newest comes first: `u` undoes it
   if (undo) htmx.process(toast);
   keepFor(toast);
 }
