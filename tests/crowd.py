@@ -4,8 +4,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,8 +67,9 @@ class Crowd:
         return Unavailable("Many people changed the same thing at once.")
 
 
-def gather(name: str, isolation: str, people: int = 25) -> Crowd:
-    """A crowd of `people` in the world everyone knows, with the isolation asked for (one of ISOLATIONS)."""
+@contextmanager
+def gather(name: str, isolation: str, people: int = 25) -> Iterator[Crowd]:
+    """A crowd of `people` in the world everyone knows, with the isolation asked for (one of ISOLATIONS); it parts at the end."""
     app = create_app(make_config(fresh_mariadb(name), pool_size=people))
     level, _, snapshot = isolation.partition(", ")
     with app.app_context():
@@ -79,4 +81,8 @@ def gather(name: str, isolation: str, people: int = 25) -> Crowd:
                 cursor.execute(f"SET SESSION innodb_snapshot_isolation = {'ON' if snapshot else 'OFF'}")
 
         db.create_all()
-        return Crowd(app, build_world())
+        crowd = Crowd(app, build_world())
+    yield crowd
+    print(name, "tries:", dict(crowd.redone))
+    with app.app_context():
+        db.engine.dispose()

@@ -6,7 +6,6 @@ from statistics import mean, quantiles
 
 import pytest
 
-from clinic.extensions import db
 from clinic.operations import throttle
 from tests.crowd import ISOLATIONS, gather
 from tests.soak import share
@@ -17,10 +16,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 @pytest.fixture
 def crowd():
-    gathered = gather("chairside_sign_in_time", ISOLATIONS[0])
-    yield gathered
-    with gathered.app.app_context():
-        db.engine.dispose()
+    with gather("chairside_sign_in_time", ISOLATIONS[0]) as crowd:
+        yield crowd
 
 
 def test_known_and_unknown_accounts_take_as_long(crowd, monkeypatch):

@@ -16,9 +16,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WRITERS = 12
 
 
-@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
-def test_who_reads_greater_than_the_last_misses_nothing(isolation, worker):
-    crowd = gather(f"chairside_sequence_{worker}", isolation, people=WRITERS + 1)
+@pytest.fixture(params=["READ COMMITTED", "REPEATABLE READ"])
+def crowd(request):
+    with gather("chairside_sequence", request.param, people=WRITERS + 1) as crowd:
+        yield crowd
+
+
+def test_who_reads_greater_than_the_last_misses_nothing(crowd):
     done, seen, gaps = threading.Event(), [0], []
 
     def read():
@@ -42,8 +46,6 @@ def test_who_reads_greater_than_the_last_misses_nothing(isolation, worker):
         reader.join()
     with crowd.app.app_context():
         value = db.session.execute(select(Counter.value).where(Counter.name == live.SEQUENCE)).scalar_one()
-        db.session.remove()
-        db.engine.dispose()
     assert not gaps
     assert seen == list(range(value + 1))
     assert value == 2 * answers.count("done")

@@ -17,14 +17,12 @@ def engine_name():
 
 
 @pytest.fixture(scope="module", params=ISOLATIONS)
-def gathered(request, worker):
-    gathered = gather(f"chairside_calls_crowd_{worker}", request.param, people=12)
-    with gathered.app.app_context():
-        second_supervisor(gathered.world)
-        db.session.commit()
-    yield gathered
-    with gathered.app.app_context():
-        db.engine.dispose()
+def gathered(request):
+    with gather("chairside_calls_crowd", request.param, people=12) as crowd:
+        with crowd.app.app_context():
+            second_supervisor(crowd.world)
+            db.session.commit()
+        yield crowd
 
 
 @pytest.fixture

@@ -19,11 +19,8 @@ from tests.soak import share
 
 @pytest.fixture(params=ISOLATIONS)
 def crowd(request):
-    gathered = gather("chairside_crowd", request.param)
-    yield gathered
-    print(request.node.name, "tries:", dict(gathered.redone))
-    with gathered.app.app_context():
-        db.engine.dispose()
+    with gather("chairside_crowd", request.param) as crowd:
+        yield crowd
 
 
 @pytest.fixture

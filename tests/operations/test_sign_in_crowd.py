@@ -19,11 +19,8 @@ pytestmark = pytest.mark.soak
 
 @pytest.fixture(params=ISOLATIONS)
 def crowd(request):
-    gathered = gather("chairside_door_crowd", request.param)
-    yield gathered
-    print(request.node.name, "tries:", dict(gathered.redone))
-    with gathered.app.app_context():
-        db.engine.dispose()
+    with gather("chairside_door_crowd", request.param) as crowd:
+        yield crowd
 
 
 @pytest.fixture
