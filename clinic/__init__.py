@@ -5,6 +5,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from clinic import access, assets, cli, database, errors, formatting, live_stream, once, rendering, security, sessions
 from clinic.config import Config
@@ -19,6 +20,12 @@ class NoClientSession(SessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         return None
+
+
+class Number(IntegerConverter):
+    """An id in an address. One longer than any column holds is no page of ours, like any other that does not exist."""
+
+    regex = r"\d{1,18}"
 
 
 class Chairside(Flask):
@@ -61,6 +68,7 @@ def create_app(config: Config) -> Flask:
     access.init_app(app)
     security.init_app(app)
     errors.init_app(app)
+    app.url_map.converters["int"] = Number
     _register_blueprints(app)
     formatting.init_app(app)
     rendering.init_app(app)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, render_template, request
 from flask.globals import request_ctx
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DataError, DBAPIError, NoResultFound, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
@@ -84,6 +84,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(StaleDataError, _stale)
     app.register_error_handler(TimeoutError, _database_away)
     app.register_error_handler(DBAPIError, _database_away)
+    app.register_error_handler(NoResultFound, _gone)
+    app.register_error_handler(DataError, _unfit)
+    app.register_error_handler(OverflowError, _unfit)
     app.register_error_handler(Exception, _broken)
 
 
@@ -140,6 +143,19 @@ def _database_away(error: Exception) -> Any:
     code = next(iter(getattr(cause, "args", ())), None)
     log.error("database: %s %s", type(cause).__name__, code if isinstance(code, int) else "")
     return page(503, ONLY_READS if code in READ_ONLY else None)
+
+
+def _gone(error: NoResultFound) -> Any:
+    """A row that an act needs is not there: its number was never given, or it went meanwhile."""
+    database.let_go()
+    return page(404)
+
+
+def _unfit(error: Exception) -> Any:
+    """A number, a day or a text that no column holds: our forms bound what they take, so this came from elsewhere."""
+    database.let_go()
+    log.error("out of range on %s: %s", request.endpoint, type(getattr(error, "orig", error)).__name__)
+    return page(422, "A number, a day or a text in this is larger than can be kept. Nothing was saved.")
 
 
 def _broken(error: Exception) -> Any:

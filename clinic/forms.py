@@ -21,7 +21,7 @@ class VersionForm(Form):
     version = HiddenField("Version", [InputRequired(TOO_OLD)])
 
     def validate_version(self, field: HiddenField) -> None:
-        if not str(field.data).isdecimal():
+        if not str(field.data).isdecimal() or len(field.data) > 18:
             raise ValidationError(TOO_OLD)
         field.data = int(field.data)
 

@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from flask import Response, g, redirect, render_template, request
 
@@ -11,6 +11,14 @@ from clinic import once
 
 def is_htmx() -> bool:
     return "HX-Request" in request.headers
+
+
+def parts_of(address: str | None) -> SplitResult:
+    """The parts of an address that somebody sent us; empty ones when it is none."""
+    try:
+        return urlsplit(address or "")
+    except ValueError:  # an open bracket is taken for a broken IPv6 host
+        return urlsplit("")
 
 
 def answer(*, page: str, fragment: str, **context: Any) -> str:

@@ -9,7 +9,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import Draft, User
 
-MOST_CHARACTERS = 60_000
+MOST_BYTES = 60_000  # in UTF-8: what its column holds
 MOST_DRAFTS = 50
 
 
@@ -17,8 +17,9 @@ def keep_draft(form: str, fields: dict[str, list[str]], *, actor: User) -> None:
     """Keep the changed fields of the form with this action path, in place of what was kept before; no fields, no draft."""
     if not form.startswith("/") or len(form) > 200:
         raise DomainError("This form has no address of ours.")
-    text = json.dumps(fields, ensure_ascii=False)
-    if len(text) > MOST_CHARACTERS:
+    encoded = json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")  # half a surrogate pair is no text
+    text = encoded.decode()
+    if len(encoded) > MOST_BYTES:
         raise DomainError("This text is too long to be kept as a draft. Send the form in parts.")
     row = db.session.get(Draft, (actor.id, form), with_for_update=True)
     if not fields:

@@ -1,7 +1,6 @@
 """The lock of a shared terminal: locking, unlocking by PIN or password, taking over by another person."""
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,6 +11,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.auth.routes import bp, inside, open_session_cookie
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.htmx import parts_of
 from clinic.operations import account
 from clinic.operations import sign_in as signing
 from clinic.queries.people import people_at
@@ -23,7 +23,7 @@ from clinic.text import digits
 def lock() -> ResponseReturnValue:
     """Lock this terminal."""
     signing.lock(g.auth_session)
-    left = urlsplit(request.referrer or "")
+    left = parts_of(request.referrer)
     page = left.path + (f"?{left.query}" if left.query else "") if left.netloc == request.host else None
     return once.commit(redirect(url_for("auth.locked", next=page), 303))
 

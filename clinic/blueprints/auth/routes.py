@@ -3,7 +3,6 @@
 import json
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +13,7 @@ from clinic.access import Permission, public, requires
 from clinic.blueprints.auth.forms import CodeForm, ForgottenForm, NewPasswordForm, SignInForm
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.htmx import parts_of
 from clinic.models import User
 from clinic.operations import account, second_factor
 from clinic.operations import sign_in as signing
@@ -157,7 +157,7 @@ def sign_out() -> ResponseReturnValue:
 
 def inside(url: str | None) -> str:
     """The page that was asked for, if it is one of ours."""
-    parts = urlsplit(url or "")
+    parts = parts_of(url)
     ours = url and url.startswith("/") and not url.startswith(("//", "/\\")) and not parts.netloc
     return url if ours and url and url.isprintable() else url_for("home.index")
 

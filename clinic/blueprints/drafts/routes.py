@@ -35,7 +35,7 @@ def _fields() -> dict[str, list[str]]:
     """Field names and their values. Refuses any other shape."""
     try:
         fields = json.loads(request.form.get("fields", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         abort(422)
     shaped = isinstance(fields, dict) and all(
         isinstance(values, list) and all(isinstance(value, str) for value in values) for values in fields.values()

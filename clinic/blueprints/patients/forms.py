@@ -152,7 +152,7 @@ class ChangeForm(PatientForm):
         """What the form showed before it was changed; empty when that cannot be read."""
         try:
             was = json.loads(self.was.data or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             was = {}
         names = {"name", "birth_date", "sex", "phone", *self.REST}
         return (

@@ -129,7 +129,7 @@ class CloseDayForm:
         self.outcomes = {
             int(number): Outcome(value)
             for number, value in asked.items()
-            if number.isdecimal() and value in set(Outcome)
+            if number.isdecimal() and len(number) <= 18 and value in set(Outcome)
         }
         self.missing = [
             entry for number, entry in open_now.items() if self.outcomes.get(number) not in outcomes_for(entry.stage)

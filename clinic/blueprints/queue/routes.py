@@ -1,7 +1,6 @@
 """Reception's board of the live queue, and every act on a patient in it."""
 
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -22,7 +21,7 @@ from clinic.blueprints.queue.forms import (
 )
 from clinic.errors import Conflict
 from clinic.forms import VersionForm
-from clinic.htmx import answer, done, go_to
+from clinic.htmx import answer, done, go_to, parts_of
 from clinic.models import Department, QueueEntry, Stage
 from clinic.operations import queue as moves
 from clinic.queries.places import departments, one_of, own_departments
@@ -311,7 +310,7 @@ def _done(entry: QueueEntry, say: str, *, undo: bool = True, back: str | None = 
         board_of = url_for("queue.index", department=entry.department_id)
         back = board_of if may(current_user, Permission.VIEW_BOARD) else url_for("home.index")
     # On a page that asked one question there is nothing to go on with; elsewhere the work goes on in place.
-    if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/queue/"):
+    if parts_of(request.headers.get("HX-Current-URL")).path.startswith("/queue/"):
         return go_to(back, say=say, undo=takes_back)
     return done(back=back, changed="queue:changed", say=say, undo=takes_back)
 

@@ -23,6 +23,7 @@ from clinic.queries.places import chairs, department_of, departments, students_o
 from clinic.queries.visits import day_of, visit_for
 
 bp = Blueprint("visits", __name__)
+YEARS = range(1900, 3000)  # of days one may look at: none has a day before or after it that a date cannot hold
 
 
 @bp.get("/schedule")
@@ -146,9 +147,10 @@ def _department() -> Department:
 
 def _wanted_day() -> date:
     try:
-        return date.fromisoformat(request.args.get("day", ""))
+        wanted = date.fromisoformat(request.args.get("day", ""))
     except ValueError:
         return clock.today()
+    return wanted if wanted.year in YEARS else clock.today()
 
 
 def _patient() -> Patient | None:
