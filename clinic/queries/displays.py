@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import aliased, joinedload
 
 from clinic import clock, security
 from clinic.extensions import db
@@ -38,7 +38,14 @@ def display_with(token: str) -> Display | None:
 
 
 def calls_on(display: Display) -> list[ShownCall]:
-    """Today's calls of the display's departments, the newest first, each ticket once; at most `SHOWN`."""
+    """Today's calls of the display's departments, the newest first, each ticket once; at most `SHOWN`.
+
+    Whoever waits again (did not come, was transferred) is not being called: the chair may be another's by now.
+    """
+    again = aliased(QueueEntry)
+    waits_again = exists().where(
+        again.visit_id == QueueEntry.visit_id, again.ended_at.is_(None), again.stage == Stage.WAITING
+    )
     at = func.coalesce(QueueEntry.last_called_at, QueueEntry.started_at)
     query = (
         select(QueueEntry.id, QueueEntry.calls, Visit.ticket, Chair.name, at)
@@ -50,6 +57,7 @@ def calls_on(display: Display) -> list[ShownCall]:
             QueueEntry.stage == Stage.CALLED,
             QueueEntry.voided_at.is_(None),
             Visit.ticket.is_not(None),
+            ~waits_again,
         )
         .order_by(at.desc(), QueueEntry.id.desc())
         .limit(SHOWN * 5)

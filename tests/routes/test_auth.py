@@ -62,6 +62,9 @@ class TestSignIn:
         assert answer.status_code == 422
         assert "not right" in answer.text
         assert 'value="ruwan@clinic.test"' in answer.text
+        assert [
+            field for field in re.findall(r"<input[^>]*>", answer.text) if "autofocus" in field and "password" in field
+        ]
         assert not visitor.is_in()
         assert acts("session.refused") == 1
 

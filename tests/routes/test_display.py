@@ -10,6 +10,7 @@ from clinic import access, clock, live, live_stream, settings
 from clinic.extensions import db
 from clinic.models import AuditEvent, Display, Patient, QueueEntry, Setting, Stage, Visit
 from clinic.operations.displays import MOST_WAITING
+from clinic.operations.queue import put_back
 from tests.scene import put_in_queue
 
 
@@ -74,6 +75,20 @@ def test_a_screen_is_paired_by_its_code_and_shows_the_newest_call(admin, screen,
     assert "B1" in page.text
     assert 'class="call is-new"' in page.text
     assert '<noscript><meta http-equiv="refresh"' in page.text
+
+
+def test_whoever_did_not_come_is_no_longer_called(app, admin, screen, called, world):
+    screen.paired_by(admin)
+    older, newer = called("fernando", "A1", 60), called("wu", "B1", 5)
+    with app.app_context():
+        entry = db.session.execute(
+            select(QueueEntry).join(Visit, Visit.id == QueueEntry.visit_id).where(Visit.ticket == newer)
+        ).scalar_one()
+        put_back(entry.id, version=entry.version, actor=world.user("ruwan"))
+        db.session.commit()
+    page = screen.client.get("/display").text
+    assert newer not in page
+    assert older in page
 
 
 def test_no_field_of_a_patient_reaches_a_screen(app, admin, screen, called, world):

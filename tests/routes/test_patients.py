@@ -234,6 +234,16 @@ def test_an_exact_duplicate_needs_a_tick(browser_of):
     assert rows(ruwan, Patient, Patient.birth_date == "1984-03-02") == 2
 
 
+def test_the_page_leads_reception_on_and_nobody_else(browser_of, world):
+    own = f"?patient={world.patients['fernando']}"
+    links = [f"/walk-in{own}", f"/visits/new{own}"]
+    shown = {
+        name: [link for link in links if link in browser_of(name).get(f"/patients/{world.patients['fernando']}").text]
+        for name in ("ruwan", "kamal")
+    }
+    assert shown == {"ruwan": links, "kamal": []}
+
+
 @pytest.mark.parametrize(
     ("typed", "same"),
     [

@@ -57,6 +57,8 @@ class PassForm(VersionForm):
         """Itself, with these people to choose from."""
         self.colleagues = {person.id: person for person in colleagues}
         self.to.choices = [SelectChoice(person.id, person.name) for person in colleagues]
+        if len(colleagues) == 1 and self.to.data is None:
+            self.to.data = colleagues[0].id
         return self
 
     def validate_to(self, field: RadioField) -> None:
