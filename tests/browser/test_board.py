@@ -229,3 +229,22 @@ def test_a_sheet_begins_with_its_first_question(page_of, desk):
     page.locator(".q-card summary").first.click()
     page.get_by_role("link", name="Set priority").click()
     expect(page.locator("#sheet").get_by_label("Normal")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [1366, 1280, 1120])
+def test_the_longest_words_stay_within_their_card(page_of, desk, width):
+    desk.arrive("fernando")
+    page = page_of("ruwan")
+    page.set_viewport_size({"width": width, "height": 768})
+    page.goto(desk.board)
+    card = lane(page, "waiting").locator(".q-card")
+    beyond = card.evaluate("""card => {
+      card.dataset.level = "very_long";
+      card.querySelector(".q-level").textContent = "very long";
+      card.querySelector(".q-wait time").textContent = "13 h 48 min";
+      card.querySelector(".q-primary").lastChild.textContent = "Go on with treatment";
+      const edge = card.getBoundingClientRect().right;
+      const wide = (part) => part.getBoundingClientRect().right > edge || part.scrollWidth > part.clientWidth + 1;
+      return [...card.querySelectorAll(".q-top, .q-wait, .q-name, .q-facts, .q-primary")].filter(wide).map((part) => part.className);
+    }""")
+    assert beyond == []
