@@ -25,7 +25,7 @@ class NoClientSession(SessionInterface):
 class Number(IntegerConverter):
     """An id in an address. One longer than any column holds is no page of ours, like any other that does not exist."""
 
-    regex = r"\d{1,18}"
+    regex = r"[0-9]{1,18}"
 
 
 class Chairside(Flask):

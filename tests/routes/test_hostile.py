@@ -22,7 +22,7 @@ HUGE = "9" * 25
 ENDLESS = "9" * 4400  # more digits than Python reads as a number
 
 
-@pytest.mark.parametrize("number", ["9" * 19, HUGE, ENDLESS])
+@pytest.mark.parametrize("number", ["9" * 19, HUGE, ENDLESS, "\u0663"])
 def test_an_id_that_no_column_holds_does_not_exist(ruwan, number):
     for address in ("/patients/{}", "/patients/{}/edit", "/queue/{}/call", "/my-queue/{}/chair"):
         answer = ruwan.get(address.format(number))
@@ -86,3 +86,12 @@ def test_half_a_character_in_a_draft(ruwan):
 def test_what_a_form_showed_cannot_be_read(ruwan, world):
     fields = {"version": "0", "was": "[" * 90_000, "name": "Ana Bo", "birth_date": "2/3/1984", "sex": "female"}
     assert ruwan.post(f"/patients/{world.patients['fernando']}/edit", fields).status_code == 409
+
+
+def test_what_was_said_to_one_person_is_not_told_another(app, world, ruwan):
+    ruwan.post("/theme", {"theme": "dark"}, once="call-17-v3")
+    rita = Person(app, world.people["rita"])
+    assert "Colours: " in ruwan.get("/account/sessions?said=call-17-v3").text
+    assert "Colours: " not in rita.get("/account/sessions?said=call-17-v3").text
+    answer = rita.post("/theme", {"theme": "light"}, once="call-17-v3")
+    assert (answer.status_code, "X-Replayed" in answer.headers) == (303, False)
