@@ -224,8 +224,9 @@ class Config:
         """Pool and connection options of the engine; each number with its reason."""
         backend = make_url(self.database_url).get_backend_name()
         if backend == "sqlite":
-            return {"connect_args": {"timeout": 15, "check_same_thread": False}}
+            return {"connect_args": {"timeout": 15, "check_same_thread": False}, "hide_parameters": True}
         options: dict[str, object] = {
+            "hide_parameters": True,  # what is in a statement names patients, and an error's text goes to the log
             "pool_size": self.pool_size,
             "max_overflow": self.pool_size,
             "pool_timeout": 5,  # a person waits no longer than this for a connection; then 503

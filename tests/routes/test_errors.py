@@ -2,10 +2,12 @@
 
 import pytest
 from flask import abort
+from sqlalchemy import DateTime, bindparam, select
 from sqlalchemy.exc import OperationalError
 
 from clinic import create_app, errors, sessions
 from clinic.access import public
+from clinic.extensions import db
 from tests.conftest import make_config
 from tests.page import LintedClient, lint
 
@@ -24,6 +26,12 @@ def breaking(tmp_path_factory):
         if status == 503:
             raise OperationalError("SELECT secret", {}, Exception("a secret of the inside"))
         abort(status)
+
+    @app.get("/broken-statement")
+    @public()
+    def broken_statement() -> str:
+        name, born = " ".join(("Nimali", "Dulari")), bindparam("born", type_=DateTime)
+        return str(db.session.execute(select(bindparam("name"), born), {"name": name, "born": "no day"}))
 
     app.test_client_class = LintedClient
     return app
@@ -111,3 +119,9 @@ def test_a_host_that_is_not_ours_gets_a_page_and_leaves_no_fault_behind(tmp_path
         assert answer.status_code == 400, host
         assert "could not be read" in answer.text
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_broken_statement_leaves_nothing_of_a_patient_in_the_log(breaking, caplog):
+    assert breaking.test_client().get("/broken-statement").status_code == 500
+    assert "unhandled error" in caplog.text
+    assert "Nimali Dulari" not in caplog.text
