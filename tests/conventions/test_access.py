@@ -1,5 +1,7 @@
 """Every route declares who may use it, and forgetting fails closed."""
 
+from werkzeug.routing import IntegerConverter
+
 from clinic import access, create_app
 from clinic.access import Permission, Role
 from tests.conftest import make_config
@@ -27,7 +29,7 @@ def test_ids_in_addresses_are_typed(app):
         rule.rule
         for rule in app.url_map.iter_rules()
         for name in rule.arguments
-        if name.endswith("_id") and type(rule._converters[name]).__name__ != "IntegerConverter"
+        if name.endswith("_id") and not isinstance(rule._converters[name], IntegerConverter)
     ]
     assert not wrong, f"{wrong}: write <int:..._id>, so that an id is a number before it reaches a query."
 
