@@ -108,7 +108,7 @@ class Bench:
             asyncio.run(self.live(ours, cookies, our_server, bare_server))
         self.cold_start(small)
         if self.options.large:
-            large, large_cookies = self.fill("large", self.options.large, 10)
+            large, large_cookies = self.fill("large", self.options.large, self.options.years)
             self.growth(small, cookies[0], large, large_cookies[0])
 
     def pages(self, ours: int, bare: int, cookie: str) -> None:
@@ -380,14 +380,15 @@ def _django_python() -> str:
 
 
 def _report(rows: list[Row], options: argparse.Namespace) -> str:
+    large = f"{options.large} patients and {options.years} years" if options.large else "not measured"
     lines = [
         "# Performance",
         "",
         "Ratios taken in one run; medians of interleaved rounds; times in milliseconds unless the line says otherwise. Y is the bare stack",
         "(`bench/yardstick.py`). Written by `make bench`; goals that need the chart, prints or documents come with them.",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {options.patients} patients, large clinic {options.large or 'not measured'}, "
-        f"{options.rounds} rounds, seed {options.seed}, {os.cpu_count()} cores.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {options.patients} patients, large clinic {large}, {options.rounds} rounds, "
+        f"seed {options.seed}, {os.cpu_count()} cores.",
         "",
         "| # | What | Goal | Ours | Reference | Ratio | Met |",
         "|---|---|---|---|---|---|---|",
@@ -403,6 +404,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--patients", type=int, default=10_000)
     parser.add_argument("--large", type=int, default=100_000, help="patients of the large clinic; 0 leaves growth out")
+    parser.add_argument("--years", type=int, default=10, help="years the large clinic has been open")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -5,6 +5,8 @@ Once with the live stream, once with every stream blocked (the pages poll), once
 
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -30,6 +32,7 @@ class Day:
         self.server, self.chromium, self.within, self.streams = server, chromium, within, streams
         self.contexts: list[BrowserContext] = []
         self.complaints: list[str] = []
+        self.seen: list[str] = []
         self.desk = self.open("ruwan", "desktop", f"/queue?department={server.world.departments['restorative']}")
         self.student = self.open("kamal", "desktop", "/my-queue")
         self.supervisor = self.open("silva", "tablet", "/supervision")
@@ -67,7 +70,8 @@ class Day:
         visit = self.server.world.visits["fernando"]
         expect(self.student.locator(f"#mine-{visit}")).to_have_count(0)
         self.desk.locator(f"#queue-check-in-{visit}").click()
-        expect(self.student.locator(f"#mine-{visit}")).to_contain_text("Nimali Fernando", timeout=self.within)
+        with self.timed("check-in on the student's screen"):
+            expect(self.student.locator(f"#mine-{visit}")).to_contain_text("Nimali Fernando", timeout=self.within)
         expect(self.desk.locator(f"#queue-card-{visit}")).to_contain_text("A-001", timeout=self.within)
 
     def call(self) -> None:
@@ -78,7 +82,8 @@ class Day:
         expect(dialog).to_contain_text("Nimali Fernando")
         expect(self.display.locator("body")).not_to_contain_text("A-001")
         self.desk.locator("#queue-call-now").click()
-        expect(self.display.locator("#display-newest")).to_contain_text("A-001", timeout=self.within)
+        with self.timed("call on the display"):
+            expect(self.display.locator("#display-newest")).to_contain_text("A-001", timeout=self.within)
         expect(self.display.locator("#display-newest")).to_contain_text("A1", timeout=self.within)
         expect(self.student.locator(f"#mine-{visit}")).to_contain_text("Chair A1", timeout=self.within)
         assert "Fernando" not in self.display.content()
@@ -98,7 +103,10 @@ class Day:
         expect(call).to_contain_text("Help")
         expect(self.student.locator(f"#mine-{visit}")).to_contain_text("1st of 1", timeout=self.within)
         self.supervisor.locator("[id^='call-coming-'][id$='-3']").first.tap()
-        expect(self.student.locator(f"#mine-{visit}")).to_contain_text("Dr Sunil Silva is coming", timeout=self.within)
+        with self.timed("answer on the student's screen"):
+            expect(self.student.locator(f"#mine-{visit}")).to_contain_text(
+                "Dr Sunil Silva is coming", timeout=self.within
+            )
         expect(self.desk.locator(f"#queue-card-{visit}")).to_contain_text("is coming", timeout=self.within)
 
     def finish_call(self) -> None:
@@ -108,6 +116,13 @@ class Day:
         expect(self.supervisor.locator("#supervision-calls")).to_contain_text("Nobody is calling", timeout=self.within)
         expect(self.student.locator(f"#mine-{visit}")).to_contain_text("Call a supervisor", timeout=self.within)
         assert self.stage() is Stage.IN_TREATMENT
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """From the press to the sight of it on another screen."""
+        began = time.monotonic()
+        yield
+        self.seen.append(f"{what} {1000 * (time.monotonic() - began):.0f} ms")
 
     def stage(self) -> Stage:
         with self.server.inside():
@@ -152,6 +167,7 @@ def test_a_morning_on_four_screens(day, streams):
     morning.call()
     morning.treat_and_ask()
     morning.finish_call()
+    print("; ".join(morning.seen))
 
 
 def test_a_morning_with_the_server_killed_on_the_way(day, server):
