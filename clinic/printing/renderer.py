@@ -17,7 +17,7 @@ import struct
 import sys
 from pathlib import Path
 
-from playwright.async_api import Browser, Error, Page, Playwright, async_playwright
+from playwright.async_api import Browser, Error, Page, Playwright, Route, async_playwright
 
 AT_ONCE = 2  # pages printing at the same time; a third would only share the same two cores
 QUEUE = 20  # documents waiting besides; more is refused at once
@@ -74,7 +74,7 @@ class Press:
         if self.page is None:
             self.browser = await self._launch()
             context = await self.browser.new_context(java_script_enabled=False, offline=True, service_workers="block")
-            await context.route("**/*", lambda route: route.abort())
+            await context.route("**/*", _refuse)
             self.page = await context.new_page()
         return self.page
 
@@ -106,6 +106,14 @@ class Press:
             with contextlib.suppress(OSError):
                 if self.mark.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
                     os.kill(int(entry.name), signal.SIGKILL)
+
+
+async def _refuse(route: Route) -> None:
+    """Nothing is fetched. A document that would go elsewhere by itself stays: "no content" ends a navigation without an error page."""
+    if route.request.is_navigation_request():
+        await route.fulfill(status=204)
+    else:
+        await route.abort()
 
 
 class Renderer:
