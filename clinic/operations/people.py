@@ -81,7 +81,7 @@ def change_person(
     _check_place(role, department_id, year)
     _check_email(email, person)
     if person.role is Role.ADMIN and role is not Role.ADMIN:
-        _check_not_last(person, admins, actor, "give up the role of administrator")
+        _check_not_last(person, admins, actor, "You cannot give up the role of administrator yourself.")
     for field, value in wanted.items():
         setattr(person, field, value)
     after = _facts(person)
@@ -119,10 +119,8 @@ def deactivate(person_id: int, *, actor: User) -> User:
     person = locked(User, person_id)
     if not person.active:
         return person
-    if person.id == actor.id:
-        raise DomainError("You cannot deactivate yourself. Another administrator can.")
     if person.role is Role.ADMIN:
-        _check_not_last(person, admins, actor, "be deactivated")
+        _check_not_last(person, admins, actor, "You cannot deactivate yourself.")
     person.active = False
     void_links(person)
     audit.record("people.deactivate", f"Deactivated {person.name}", actor=actor, subject=person)
@@ -157,9 +155,9 @@ def _check_email(email: str, person: User | None) -> None:
         raise DomainError(f"{email} belongs to {other.name} already. Each person has an address of their own.")
 
 
-def _check_not_last(person: User, admins: set[int], actor: User, act: str) -> None:
+def _check_not_last(person: User, admins: set[int], actor: User, refusal: str) -> None:
     if person.id == actor.id:
-        raise DomainError(f"You cannot {act} yourself. Another administrator can do it.")
+        raise DomainError(f"{refusal} Another administrator can.")
     if not admins - {person.id}:
         raise DomainError("This is the last active administrator. Make somebody else administrator first.")
 
