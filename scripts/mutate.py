@@ -114,7 +114,9 @@ def _changes(node: ast.AST, layer: str):  # type: ignore[no-untyped-def]
 def _refuses(node: ast.If) -> bool:
     """Whether its body is a refusal; `return None` of a guard is not."""
     last = node.body[-1]
-    return isinstance(last, ast.Raise) or (isinstance(last, ast.Return) and ast.unparse(last) != "return None")
+    return isinstance(last, ast.Raise) or (
+        isinstance(last, ast.Return) and ast.unparse(last) not in ("return", "return None")
+    )
 
 
 def _never(node: ast.If) -> None:
