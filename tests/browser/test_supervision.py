@@ -65,7 +65,7 @@ def test_two_seconds_too_late_one_reads_who_was_faster(page_of, live_server, tre
     fast = page_of("silva", "tablet")
     fast.goto("/supervision")
     fast.get_by_role("button", name="I'm coming, 1 min").tap()
-    expect(fast.get_by_text("You are coming")).to_be_visible()
+    expect(fast.locator("#supervision-calls").get_by_text("You are coming")).to_be_visible()
     slow.get_by_role("button", name="I'm coming, 5 min").tap()
     expect(slow.get_by_role("alert")).to_contain_text("Dr Sunil Silva is already coming")
     faults.clear()  # the stream that was cut on purpose
