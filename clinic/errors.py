@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, current_app, g, render_template, request
 from flask.globals import request_ctx
 from sqlalchemy.exc import DataError, DBAPIError, NoResultFound, TimeoutError
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from clinic import database
@@ -103,7 +103,10 @@ def page(status: int, sentence: str | None = None) -> tuple[str, int, dict[str, 
     if status not in PLAIN and "csrf_owner" in g and request_ctx.url_adapter:
         try:
             return render_template(template, **words), status, headers
-        except DBAPIError:  # went away meanwhile
+        except (
+            DBAPIError,
+            DetachedInstanceError,
+        ):  # went away meanwhile; or under this request, and the person with it
             log.error("database: away for the page of error %d", status)
         except Exception:
             log.exception("the error page could not be rendered")

@@ -4,10 +4,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from clinic import create_app, once
+from clinic import create_app, database, once
 from clinic.access import public
 from clinic.extensions import db
 from tests.conftest import fresh_mariadb, make_config
+from tests.person import Person
+from tests.world import build_world
 
 
 @pytest.fixture
@@ -73,3 +75,23 @@ def test_writing_is_done_again_only_when_its_key_tells_what_was_done(app, needs_
             with pytest.raises(OperationalError):
                 once.run(lambda: cut_once(app), owner="visitor:x", needs_key=False)
     assert app.extensions["cuts"] == 1 + needs_key
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_the_page_of_an_error_needs_nobody_who_was_lost_with_the_connection(app, monkeypatch, caplog, htmx):
+    """The person was loaded, then the connection went, and with it the session that could have told their name."""
+    with app.app_context():
+        ruwan = Person(app, build_world().people["ruwan"])
+    let_go = database.let_go
+
+    def lose_everybody() -> None:
+        db.session.expire_all()
+        db.session().invalidate()
+        let_go()
+
+    browser = ruwan.browser()
+    monkeypatch.setattr(database, "let_go", lose_everybody)
+    answer = browser.get("/no-such-page", headers={"HX-Request": "true"} if htmx else {})
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert not [record for record in caplog.records if record.exc_info], "the page itself broke"
