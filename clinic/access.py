@@ -18,6 +18,7 @@ from clinic.extensions import db
 from clinic.htmx import is_htmx
 from clinic.models import AuthSession, Role, User
 from clinic.once import UNSAFE
+from clinic.queries import scope
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -49,11 +50,21 @@ class Permission(enum.Enum):
     MANAGE_CHAIRS = "take chairs out of service and back"
     MANAGE_DISPLAYS = "pair and revoke public displays"
     MANAGE_USERS = "create people, reset, change roles, deactivate"
-    MANAGE_SETTINGS = "change the clinic's settings"
+    MANAGE_SETTINGS = "change the clinic's settings, departments and chairs"
+    OPEN_PATIENT = "open the overview of a patient one may see"
+    ASK_ASSIGNMENT = "ask that a clinician be assigned to a patient or removed"
+    ASK_FOR_PATIENT = "ask for a patient for oneself"
+    ASSIGN_STUDENTS = "assign students to one's own patients, hand their patients over, end assignments"
+    APPROVE = "see what waits for one's approval, and approve or return it"
+    BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
+    JUDGE_GLASS = "judge whether a record was rightly opened by breaking the glass"
+    VIEW_AUDIT = "see and verify the trail: who did what, who opened which record"
+    EXPORT_AUDIT = "export the trail"
+    VIEW_STATUS = "see how the system's parts are, and run its jobs"
 
 
 P = Permission
-_PATIENT_CARE = frozenset({P.USE_ACCOUNT, P.FIND_PATIENTS, P.EDIT_ALERTS, P.CALL_PATIENT, P.MOVE_QUEUE})
+_PATIENT_CARE = frozenset({P.USE_ACCOUNT, P.FIND_PATIENTS, P.OPEN_PATIENT, P.EDIT_ALERTS, P.CALL_PATIENT, P.MOVE_QUEUE})
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.RECEPTIONIST: _PATIENT_CARE
@@ -71,8 +82,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.CLOSE_DAY,
         P.VIEW_CHAIRS,
         P.VIEW_WAITS,
+        P.ASK_ASSIGNMENT,
     },
-    Role.STUDENT: _PATIENT_CARE | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR},
+    Role.STUDENT: _PATIENT_CARE | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR, P.ASK_FOR_PATIENT, P.BREAK_GLASS},
     Role.SUPERVISOR: _PATIENT_CARE
     | {
         P.VIEW_OWN_QUEUE,
@@ -83,6 +95,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.ANSWER_CALLS,
         P.VIEW_CHAIRS,
         P.VIEW_WAITS,
+        P.ASSIGN_STUDENTS,
+        P.APPROVE,
+        P.BREAK_GLASS,
+        P.JUDGE_GLASS,
     },
     Role.NURSE: _PATIENT_CARE
     | {
@@ -106,6 +122,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.VIEW_CHAIRS,
             P.MANAGE_CHAIRS,
             P.VIEW_WAITS,
+            P.OPEN_PATIENT,
+            P.BREAK_GLASS,
+            P.JUDGE_GLASS,
+            P.VIEW_AUDIT,
+            P.EXPORT_AUDIT,
+            P.VIEW_STATUS,
         }
     ),
 }
@@ -169,6 +191,7 @@ def init_app(app: Flask) -> None:
 def enforce() -> ResponseReturnValue | None:
     """Refuse what is not declared, not signed in, locked, not permitted, or not from our own page. In that order."""
     audit.origin.set(audit.Origin(request.remote_addr or "", (request.user_agent.string or "")[:255]))
+    scope.only_looking.set(request.method not in UNSAFE)
     if request.endpoint == "static":
         return None
     session = sessions.current()

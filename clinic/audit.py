@@ -1,13 +1,42 @@
-"""The trace: one sentence per act, written in the transaction of the act. If it cannot be written, the act fails."""
+"""The trail: one sentence per act, written in the transaction of the act. If it cannot be written, the act fails.
 
+Events are a chain: each carries an HMAC over the one before it and itself, with a key that the database does not know. They are
+appended last, just before the commit, while the one row that holds the end of the chain is locked: the chain has no forks, no gaps,
+and is in commit order (docs/decisions/0030-the-audit-chain.md).
+"""
+
+import hashlib
+import hmac
 import json
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from flask import current_app
+from sqlalchemy import event, insert, select, update
+from sqlalchemy.orm import Session, SessionTransaction
+
 from clinic import clock
 from clinic.extensions import db
-from clinic.models import AuditEvent, Base, Patient, User
+from clinic.models import AuditEvent, AuditHead, Base, Patient, User
+
+PENDING = "audit"
+# What the chain covers of an event, in this order.
+COVERED = (
+    "id",
+    "at",
+    "actor_id",
+    "role",
+    "act",
+    "subject",
+    "patient_id",
+    "sentence",
+    "before",
+    "after",
+    "reason",
+    "address",
+    "device",
+)
 
 
 @dataclass(frozen=True)
@@ -26,33 +55,79 @@ def record(
     sentence: str,
     *,
     actor: User | None,
-    subject: Base | None = None,
+    subject: Base | str | None = None,
     patient: Patient | int | None = None,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     reason: str | None = None,
 ) -> None:
-    """Append one event to the session; it is stored with the act's own commit.
+    """Note one event; it is appended to the chain by the act's own commit, and forgotten by its rollback.
 
-    `act` is `feature.verb` (`queue.call`); `sentence` is what a person reads ("Called A-014 to chair 4").
+    `act` is `feature.verb` (`queue.call`); `sentence` is what a person reads ("Called A-014 to chair 4"); a `subject` that is no row
+    is given as text (`visit:7`).
     """
     source = origin.get()
-    db.session.add(
-        AuditEvent(
-            at=clock.now(),
-            actor_id=actor.id if actor else None,
-            role=str(actor.role) if actor else "",
-            act=act,
-            subject=f"{subject.__tablename__}:{getattr(subject, 'id', '')}" if subject is not None else "",
-            patient_id=patient.id if isinstance(patient, Patient) else patient,
-            sentence=sentence[:500],
-            before=_json(before),
-            after=_json(after),
-            reason=reason,
-            address=source.address,
-            device=source.device,
-        )
+    session = db.session()
+    if not session.in_transaction():
+        session.begin()  # so that a rollback is heard even when nothing was asked of the database yet
+    session.info.setdefault(PENDING, []).append(
+        {
+            "at": clock.now(),
+            "actor_id": actor.id if actor else None,
+            "role": str(actor.role) if actor else "",
+            "act": act,
+            "subject": f"{subject.__tablename__}:{getattr(subject, 'id', '')}"
+            if isinstance(subject, Base)
+            else subject or "",
+            "patient_id": patient.id if isinstance(patient, Patient) else patient,
+            "sentence": sentence[:500],
+            "before": _json(before),
+            "after": _json(after),
+            "reason": reason,
+            "address": source.address,
+            "device": source.device,
+        }
     )
+
+
+def pending() -> list[dict[str, Any]]:
+    """The events noted since the last commit or rollback, oldest first, not yet in the chain."""
+    return list(db.session().info.get(PENDING, ()))
+
+
+def mac_of(key: str, before: str, event: dict[str, Any]) -> str:
+    """The link of an event: HMAC-SHA256 over the link before it and everything the event says, hex."""
+    said = [event[name] for name in COVERED]
+    text = before + json.dumps(said, default=lambda at: at.isoformat(), ensure_ascii=True, separators=(",", ":"))
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@event.listens_for(Session, "before_commit")
+def append(session: Session) -> None:
+    """Append what was noted to the chain; from here to the end of the commit, nobody else appends."""
+    if session.in_nested_transaction():
+        return
+    events = session.info.pop(PENDING, None)
+    if not events:
+        return
+    session.flush()
+    key = current_app.config["CHAIRSIDE"].audit_key
+    seq, mac = session.execute(select(AuditHead.seq, AuditHead.mac).where(AuditHead.id == 1).with_for_update()).one()
+    for noted in events:
+        seq += 1
+        noted["id"] = seq
+        mac = noted["mac"] = mac_of(key, mac, noted)
+    session.execute(insert(AuditEvent), events)
+    session.execute(
+        update(AuditHead).where(AuditHead.id == 1).values(seq=seq, mac=mac).execution_options(synchronize_session=False)
+    )
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, previous: SessionTransaction) -> None:
+    # A savepoint rolled back keeps them: what an operation noted before it tried is still true.
+    if previous.parent is None:
+        session.info.pop(PENDING, None)
 
 
 def _json(values: dict[str, Any] | None) -> str | None:

@@ -43,6 +43,13 @@ DECLARED: dict[str, Declared] = {
     "late_after_minutes": Declared(10, "Minutes after the appointment at which an arrival counts as late"),
     "no_show_calls": Declared(3, "Calls without an answer after which leaving without being seen is offered"),
     "undo_minutes": Declared(10, "Minutes during which the last move of a queue entry can be undone"),
+    "request_days": Declared(14, "Days after which an undecided assignment request expires"),
+    "load_limits": Declared(
+        {"primary": {"3": 8, "4": 14, "5": 20}, "additional": {}, "treatment": {}, "oversight": {}},
+        "Most patients a student of each year may have at once, by kind of assignment; no number is no limit",
+    ),
+    "glass_minutes": Declared(60, "Minutes for which a record opened by breaking the glass can be read"),
+    "audit_years": Declared(10, "Years the trail stays at hand before it is archived; it is never deleted"),
     "totp_roles": Declared([], "Roles that must sign in with a second factor"),
 }
 

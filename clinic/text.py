@@ -10,13 +10,18 @@ def fold(text: str) -> str:
     """
     out: list[str] = []
     base = ""
-    for char in unicodedata.normalize("NFKD", text.casefold()):
+    # Twice, as Unicode's compatibility caseless match does: what a styled capital stands for is a capital again.
+    for char in _plain(_plain(unicodedata.normalize("NFD", text))):
         if unicodedata.combining(char) and base and _is_european(base):
             continue
         out.append(char)
         if not unicodedata.combining(char):
             base = char
     return " ".join(unicodedata.normalize("NFC", "".join(out)).split())
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKD", text.casefold())
 
 
 def words(text: str) -> list[str]:

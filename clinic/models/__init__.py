@@ -1,7 +1,8 @@
 """Facts and rules of one record. One import for every table."""
 
 from clinic.models.base import Base
-from clinic.models.ledger import AuditEvent, Change, Counter, OnceKey, Setting
+from clinic.models.glass import BrokenGlass, GlassReason, Judgement
+from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
 from clinic.models.patient import (
     Alert,
     AlertKind,
@@ -22,6 +23,7 @@ from clinic.models.queue import (
     Stage,
     SupervisorCall,
 )
+from clinic.models.request import Notice, Opened, Request, RequestKind, RequestStatus
 from clinic.models.user import (
     AuthSession,
     Device,
@@ -36,6 +38,18 @@ from clinic.models.user import (
 from clinic.models.visit import SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
+    "RequestStatus",
+    "RequestKind",
+    "Request",
+    "Opened",
+    "Notice",
+    "JobRun",
+    "Job",
+    "Judgement",
+    "GlassReason",
+    "BrokenGlass",
+    "AuditHead",
+    "AuditArchive",
     "CHAIR_STAGES",
     "FINAL_STAGES",
     "SLOT_MINUTES",

@@ -1,10 +1,16 @@
 """Whom a viewer may see: the one place where patients are narrowed to a person. Every other query starts here."""
 
+from contextvars import ContextVar
+
 from sqlalchemy import ColumnElement, Select, Subquery, and_, false, or_, select, true, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from clinic import clock
-from clinic.models import Assignment, Patient, QueueEntry, Role, User, Visit, VisitStatus
+from clinic.models import Assignment, BrokenGlass, Patient, QueueEntry, Role, User, Visit, VisitStatus
+
+# Whether a broken glass lets the viewer see: while something is only looked at, never while something is changed. Set once per
+# request by the web layer, by its method.
+only_looking: ContextVar[bool] = ContextVar("only_looking", default=False)
 
 
 def visible_patients(viewer: User) -> Select[Patient]:
@@ -39,8 +45,12 @@ def _grants(viewer: User) -> list[Select[int]]:
     """What lets a viewer see a patient, each as a select of patient ids.
 
     Students: an assignment of their own that is running. Supervisors: an assignment of their own or of a student of their
-    department, or a visit under them or of someone present in their department. Administrators: nothing.
+    department, or a visit under them or of someone present in their department. Everyone, while looking: a glass they broke.
     """
+    return _given(viewer) + ([_by_glass(viewer)] if only_looking.get() else [])
+
+
+def _given(viewer: User) -> list[Select[int]]:
     # Aliases: a grant must not take a table of the query it is put into for its own.
     assignment, visit = aliased(Assignment), aliased(Visit)
     own = select(assignment.patient_id).where(assignment.user_id == viewer.id, is_running(assignment))
@@ -61,6 +71,17 @@ def _grants(viewer: User) -> list[Select[int]]:
         )
         return [own, of_department, under_them, present]
     return []
+
+
+def _by_glass(viewer: User) -> Select[int]:
+    glass = aliased(BrokenGlass)
+    return select(glass.patient_id).where(glass.user_id == viewer.id, is_open_glass(glass))
+
+
+def is_open_glass(glass: type[BrokenGlass] = BrokenGlass) -> ColumnElement[bool]:
+    """A broken glass through which one can still look at this instant."""
+    at = clock.now()
+    return and_(glass.opened_at <= at, glass.expires_at > at, glass.closed_at.is_(None))
 
 
 def may_move(viewer: User) -> ColumnElement[bool]:

@@ -399,7 +399,7 @@ def upgrade() -> None:
     op.create_index("ix_assignment_user", "assignment", ["user_id", "ends_at", "patient_id"], unique=False)
     op.create_table(
         "audit_event",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("actor_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("role", sa.String(length=16), nullable=False),
@@ -407,22 +407,31 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("patient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("sentence", sa.String(length=500), nullable=False),
-        sa.Column("before", sa.Text(), nullable=True),
-        sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("before", sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=True),
+        sa.Column("after", sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=True),
         sa.Column("reason", sa.String(length=500), nullable=True),
         sa.Column("address", sa.String(length=64), nullable=False),
         sa.Column("device", sa.String(length=255), nullable=False),
-        sa.ForeignKeyConstraint(["actor_id"], ["user.id"], name=op.f("fk_audit_event_actor_id"), ondelete="RESTRICT"),
-        sa.ForeignKeyConstraint(
-            ["patient_id"], ["patient.id"], name=op.f("fk_audit_event_patient_id"), ondelete="RESTRICT"
-        ),
+        sa.Column("mac", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
+    op.create_index(op.f("ix_audit_event_at"), "audit_event", ["at"], unique=False)
+    op.create_index("ix_audit_event_act", "audit_event", ["act", "id"], unique=False)
     op.create_index("ix_audit_event_actor", "audit_event", ["actor_id", "id"], unique=False)
     op.create_index("ix_audit_event_patient", "audit_event", ["patient_id", "id"], unique=False)
+    op.create_table(
+        "audit_head",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+    )
     op.create_table(
         "patient_token",
         sa.Column("token", sa.String(length=120), nullable=False),
@@ -662,6 +671,7 @@ def upgrade() -> None:
     op.create_index("ix_supervisor_call_open", "supervisor_call", ["department_id", "ended_at"], unique=False)
     op.create_index(op.f("ix_supervisor_call_visit_id"), "supervisor_call", ["visit_id"], unique=False)
     op.execute("INSERT INTO counter (name, value) VALUES ('live', 0)")
+    op.execute("INSERT INTO audit_head (id, seq, mac) VALUES (1, 0, '')")
 
 
 def downgrade() -> None:
@@ -670,6 +680,7 @@ def downgrade() -> None:
     op.drop_table("booking")
     op.drop_table("visit")
     op.drop_table("patient_token")
+    op.drop_table("audit_head")
     op.drop_table("audit_event")
     op.drop_table("assignment")
     op.drop_table("alert")

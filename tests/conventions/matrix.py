@@ -43,7 +43,7 @@ COLUMNS: list[tuple[str, str | None, str]] = [
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # Rows a refused request may still write: the trace of the refusal, and when the person last acted, a key
 # that goes with the rollback, and the end of the person's own draft of that form.
-TRACES = ("audit_event", "auth_session", "once_key", "draft")
+TRACES = ("audit_event", "audit_head", "auth_session", "once_key", "draft")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,23 @@ PAGES = {path: path.read_text("utf-8") for path in TEMPLATES.rglob("*.*")}
 STYLES = {path: path.read_text("utf-8") for path in (STATIC / "css").rglob("*.css")}
 SCRIPTS = {path: path.read_text("utf-8") for path in (STATIC / "js").rglob("*.js")}
 
+# Declared ahead of what uses it. Whoever builds that takes its name out; empty when nothing is under way.
+COMING = {
+    "request_days",
+    "load_limits",
+    "glass_minutes",
+    "audit_years",
+    "ASK_ASSIGNMENT",
+    "ASK_FOR_PATIENT",
+    "ASSIGN_STUDENTS",
+    "APPROVE",
+    "BREAK_GLASS",
+    "JUDGE_GLASS",
+    "VIEW_AUDIT",
+    "EXPORT_AUDIT",
+    "VIEW_STATUS",
+}
+
 
 def text_of(*kinds: dict[Path, str], but: Path | None = None) -> str:
     return "\n".join(text for kind in kinds for path, text in kind.items() if path != but)
@@ -26,7 +43,7 @@ def text_of(*kinds: dict[Path, str], but: Path | None = None) -> str:
 def test_every_setting_is_read(name):
     read = re.compile(rf'(settings\.read|\bsetting)\(\s*"{name}"')
     found = read.search(text_of(CODE, PAGES)) is not None
-    assert found, f"nobody reads the setting {name}: take it out of clinic/settings.py"
+    assert found is not (name in COMING), f"nobody reads the setting {name}: take it out of clinic/settings.py"
 
 
 @pytest.mark.parametrize("name", list(Config.__dataclass_fields__))
@@ -42,7 +59,9 @@ def test_every_permission_opens_something(app, permission):
     needed = {
         view.access.permission for view in app.view_functions.values() if getattr(view, "access", None) is not None
     }
-    assert permission in needed, f"no page or act requires {permission.name}: take it out of clinic/access.py"
+    assert (permission in needed) is not (permission.name in COMING), (
+        f"no page or act requires {permission.name}: take it out of clinic/access.py"
+    )
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(TEMPLATES).as_posix())

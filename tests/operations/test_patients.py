@@ -155,6 +155,7 @@ NAMES = st.text(LETTERS, min_size=1, max_size=24).filter(words)
 @example(name="O’Brien-Smith", cut=5, which=1)
 @example(name="ක්‍රිෂාන්ත සිල්වා", cut=3, which=0)
 @example(name="สมชาย ใจดี", cut=2, which=1)
+@example(name="A𝘼", cut=1, which=0)
 def test_everyone_is_found_by_the_beginning_of_each_word_of_their_name(world, session, name, cut, which):
     ruwan = world.user("ruwan")
     with session.begin_nested() as act:

@@ -108,8 +108,9 @@ def test_every_search_submitted_is_written_down_and_typed_ones_once_a_minute(bro
 
 def test_an_administrator_finds_no_patients(browser_of):
     adel = browser_of("adel")
-    for url in ("/patients", "/patients/results?q=a", "/patients/1", "/patients/new", "/patients/alike?name=ana"):
+    for url in ("/patients", "/patients/results?q=a", "/patients/new", "/patients/alike?name=ana"):
         assert adel.get(url).status_code == 403, url
+    assert adel.get("/patients/1").status_code == 404  # may be opened by breaking the glass
 
 
 def test_the_list_costs_the_same_number_of_queries_with_more_rows_and_stays_light(browser_of, world):
@@ -320,7 +321,8 @@ def test_another_ones_patient_is_not_found_and_a_lacking_permission_is_refused(b
     unknown = getattr(kamal, method)(f"/patients/{nadia}{path}")
     nobody = getattr(kamal, method)(f"/patients/999999{path}")
     assert unknown.status_code == nobody.status_code == expected
-    assert getattr(browser_of("adel"), method)(f"/patients/{nadia}{path}").status_code == 403
+    adels = getattr(browser_of("adel"), method)(f"/patients/{nadia}{path}")
+    assert adels.status_code == (404 if (method, path) == ("get", "") else 403)
     assert getattr(browser_of("ruwan"), method)(f"/patients/999999{path}").status_code == 404
 
 

@@ -133,7 +133,7 @@ def register() -> ResponseReturnValue:
 
 
 @bp.get("/<int:patient_id>")
-@requires(Permission.FIND_PATIENTS)
+@requires(Permission.OPEN_PATIENT)
 def show(patient_id: int) -> ResponseReturnValue:
     """One patient at a glance."""
     patient = _patient(patient_id)
