@@ -14,6 +14,7 @@ class PageForm:
     method: str
     action: str
     fields: dict[str, str]
+    names: frozenset[str]  # of every field, also those a browser leaves out: boxes not ticked, buttons not pressed
 
 
 def forms_of(page: str) -> list[PageForm]:
@@ -22,7 +23,11 @@ def forms_of(page: str) -> list[PageForm]:
     for opening, inside in re.findall(r"<form\b([^>]*)>(.*?)</form>", page, re.DOTALL):
         attributes = _attributes(opening)
         if "action" in attributes:
-            found.append(PageForm(attributes.get("method", "get").lower(), attributes["action"], _fields(inside)))
+            names = frozenset(
+                named["name"] for _, tag, _ in FIELD.findall(inside) if "name" in (named := _attributes(tag))
+            )
+            method = attributes.get("method", "get").lower()
+            found.append(PageForm(method, attributes["action"], _fields(inside), names))
     return found
 
 

@@ -3,12 +3,7 @@
 import pytest
 
 from clinic import settings
-from clinic.extensions import db
 from clinic.models import Base
-from tests.conventions.matrix import COLUMNS, deepen, ids_of
-from tests.conventions.test_every_form_twice import TYPED, endpoint_of, keyed, pages
-from tests.forms import forms_of
-from tests.person import Person
 
 # Different in every run of the same form.
 CHANGING = {
@@ -25,8 +20,6 @@ CHANGING = {
 }
 # Kept apart from the act: the trace of the request, and its key.
 BESIDE = {"once_key", "auth_session", "change", "counter", "audit_head"}
-# What these take themselves though the form on the page does not hold it: a box that is not ticked, a note of the longer form.
-OWN = {"POST /people/second-factor": {"role"}, "POST /my-queue/<int:entry_id>/supervisor": {"note"}}
 
 
 @pytest.fixture
@@ -47,7 +40,7 @@ def state(connection) -> dict[str, list[tuple]]:
     return found
 
 
-def extra(world, ids) -> dict[str, str]:
+def extra(world) -> dict[str, str]:
     """A value for each column of any model that would do harm if it were taken over."""
     harmful = {
         "role": "admin",
@@ -62,51 +55,28 @@ def extra(world, ids) -> dict[str, str]:
     return fields
 
 
-@pytest.mark.timeout(900)
-def test_every_column_with_every_form(app, world):
-    with app.app_context():
-        deepen(world)
-        ids = {subject: ids_of(world, subject) for _, _, subject in COLUMNS}
-        connection = db.session().get_bind()
-    sent: set[str] = set()
-    wrong: list[str] = []
-    for name in ("ruwan", "adel", "kamal", "silva", "nimal"):
-        person = Person(app, world.people[name])
-        for url in sorted({url for subject in ("fernando", "nadia") for url in pages(app, ids[subject])}):
-            savepoint = connection.begin_nested()
-            page = person.browser().get(url)
-            savepoint.rollback()
-            if page.mimetype != "text/html" or page.status_code != 200:
-                continue
-            for form in forms_of(page.text):
-                endpoint = endpoint_of(app, form)
-                if form.method != "post" or endpoint not in keyed(app) or endpoint in sent:
-                    continue
-                fields = {key: value or TYPED.get(key, "") for key, value in form.fields.items()}
-                fields["csrf_token"] = person.csrf_token()
-                others = {
-                    key: value
-                    for key, value in extra(world, ids).items()
-                    if key not in fields | dict.fromkeys(OWN.get(endpoint, ()))
-                }
-                results = []
-                for sending in (fields, others | fields):
-                    settings.forget()
-                    savepoint = connection.begin_nested()
-                    try:
-                        answer = person.browser().post(form.action, data=sending)
-                        results.append((answer.status_code, state(connection)))
-                    finally:
-                        savepoint.rollback()
-                plain, laden = results
-                if plain[0] not in (200, 204, 303):
-                    continue
-                sent.add(endpoint)
-                differing = [table for table in plain[1] if plain[1][table] != laden[1][table]]
-                if plain[0] != laden[0] or differing:
-                    detail = [set(plain[1][table]) ^ set(laden[1][table]) for table in differing]
-                    wrong.append(f"{name} {endpoint}: {plain[0]}, then {laden[0]}; {differing} {str(detail)[:400]}")
+@pytest.mark.timeout(600)
+def test_every_column_with_every_form(crawl):
+    judged, wrong = set(), []
+    laden = extra(crawl.world)
+    for write in crawl.writes():
+        if (write.who, write.endpoint) in judged:
+            continue
+        results = []
+        for others in ({}, {name: value for name, value in laden.items() if name not in write.own}):
+            settings.forget()
+            with crawl.rolled_back():
+                answer = write.send(others)
+                results.append((answer.status_code, state(crawl.connection)))
+                if not others and not crawl.note(write, answer):
+                    break
+        else:
+            judged.add((write.who, write.endpoint))
+            (status, plain), (status_laden, after) = results
+            differing = {
+                table: set(plain[table]) ^ set(after[table]) for table in plain if plain[table] != after[table]
+            }
+            if status != status_laden or differing:
+                wrong.append(f"{write.who} {write.endpoint}: {status}, then {status_laden}; {str(differing)[:400]}")
     assert not wrong, "\n".join(wrong)
-    assert len(sent) >= len(keyed(app)) * 0.6, (
-        f"too few writes could be reached from their pages: {sorted(keyed(app) - sent)}"
-    )
+    assert not crawl.unreached(), crawl.unreached()
