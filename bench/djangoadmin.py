@@ -5,67 +5,15 @@
 
 import os
 import sys
-from urllib.parse import urlsplit
 
-import pymysql
+from django.contrib import admin
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.db import models
+from django.urls import path
 
-pymysql.install_as_MySQLdb()
-
-import django  # noqa: E402
-from django.conf import settings  # noqa: E402
-
-address = urlsplit(os.environ["DATABASE_URL"])
-settings.configure(
-    SECRET_KEY="b" * 50,
-    ALLOWED_HOSTS=["127.0.0.1"],
-    ROOT_URLCONF="djangoadmin",
-    USE_TZ=True,
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.mysql",
-            "HOST": address.hostname,
-            "PORT": address.port,
-            "USER": address.username,
-            "PASSWORD": address.password or "",
-            "NAME": address.path.strip("/"),
-            "CONN_MAX_AGE": 600,
-        }
-    },
-    INSTALLED_APPS=[
-        "django.contrib.admin",
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "django.contrib.messages",
-    ],
-    MIDDLEWARE=[
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
-    ],
-    TEMPLATES=[
-        {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
-            "APP_DIRS": True,
-            "OPTIONS": {
-                "context_processors": [
-                    "django.template.context_processors.request",
-                    "django.contrib.auth.context_processors.auth",
-                    "django.contrib.messages.context_processors.messages",
-                ]
-            },
-        }
-    ],
-    STATIC_URL="/static/",
-)
-django.setup()
-
-from django.contrib import admin  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.db import models  # noqa: E402
-from django.urls import path  # noqa: E402
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "djangosettings")
+application = get_wsgi_application()  # sets Django up, which models need
 
 
 class Patient(models.Model):
@@ -91,7 +39,6 @@ class PatientAdmin(admin.ModelAdmin):
 
 
 urlpatterns = [path("admin/", admin.site.urls)]
-application = get_wsgi_application()
 
 if __name__ == "__main__" and sys.argv[1:] == ["prepare"]:
     from django.contrib.auth.models import User

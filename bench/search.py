@@ -1,6 +1,6 @@
 """Search and lists among many patients: how long an answer takes to leave the server, and which indexes it used.
 
-    .venv/bin/python bench/search.py [--patients 100000] [--seed 7] [--engines mariadb,sqlite] [--rounds 5]
+    .venv/bin/python -m bench.search [--patients 100000] [--seed 7] [--engines mariadb,sqlite] [--rounds 5]
 
 Fills a clinic of synthetic patients (the same for the same seed), then asks what people type, as a receptionist, a student and a
 supervisor, through the whole application (sign-in, scope, audit, template). Prints the least, p50 and p95 of each in milliseconds, and the
@@ -13,25 +13,22 @@ import os
 import random
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from datetime import date, timedelta
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from sqlalchemy import event, insert, text
 
-from sqlalchemy import event, insert, text  # noqa: E402
-
-from clinic import clock, create_app  # noqa: E402
-from clinic.extensions import db  # noqa: E402
-from clinic.models import Assignment, AssignmentKind, Patient, PatientToken, Role, Sex, User  # noqa: E402
-from clinic.operations.patients import tokens_of  # noqa: E402
-from clinic.text import sort_key  # noqa: E402
-from tests.conftest import make_config  # noqa: E402
-from tests.person import Person  # noqa: E402
-from tests.services import MariaDB  # noqa: E402
-from tests.world import build_world  # noqa: E402
+from clinic import clock, create_app
+from clinic.extensions import db
+from clinic.models import Assignment, AssignmentKind, Patient, PatientToken, Role, Sex, User
+from clinic.operations.patients import tokens_of
+from clinic.text import sort_key
+from tests.conftest import make_config
+from tests.person import Person
+from tests.services import MariaDB
+from tests.world import build_world
 
 GIVEN = (
     "Ana Nimali Ruwan Kamal Amal Anjali Anoma Chamari Dilani Harsha Ishara Kasun Lakmal Malini Nuwan Priya Sachini Tharindu Upul "
@@ -68,7 +65,7 @@ def fill(count: int, seed: int) -> dict[str, int]:
             name = " ".join([rng.choice(GIVEN), *middle, *rng.choices(FAMILY, cum_weights=common)])
         patient = Patient(
             id=number + 1,
-            code=f"P-{2026 - (count - number) // 12000}-{number:05d}",
+            code=f"P-{2026 - (count - number) // 12000}-{number + 1:05d}",
             name=name,
             sort_name=sort_key(name),
             birth_date=date(1930, 1, 1) + timedelta(days=rng.randrange(35000)),
