@@ -12,7 +12,8 @@ from clinic import acts, assets, clock, live, security, settings
 from clinic.access import ROLE_PERMISSIONS
 from clinic.acts import Act
 from clinic.models import Department, Role, Stage, User
-from clinic.queries.queue import LANE_TITLES, LANES, Board, Lane, Row, board_for, own_moves
+from clinic.queries.queue import LANE_TITLES, LANES, Board, Lane, board_for, own_moves
+from clinic.queries.queue_rows import Row
 
 # Which acts there are, by stage and role, is in clinic/acts.py; here is how they look. Those in ASKS have a form of their own.
 ICONS = {

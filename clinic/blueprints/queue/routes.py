@@ -25,7 +25,8 @@ from clinic.htmx import answer, done, go_to, parts_of
 from clinic.models import Department, QueueEntry, Stage
 from clinic.operations import queue as moves
 from clinic.queries.places import departments, one_of, own_departments
-from clinic.queries.queue import Row, entry_for, free_chairs, next_in_line, open_entries, row_for
+from clinic.queries.queue import entry_for, free_chairs, next_in_line, open_entries, row_for
+from clinic.queries.queue_rows import Row
 
 bp = Blueprint("queue", __name__, url_prefix="/queue")
 

@@ -7,7 +7,8 @@ from clinic.blueprints.queue.board import STAGE_TONES, STAGE_WORDS
 from clinic.models import CallReason, Role, Stage, User
 from clinic.operations.calls import CALL_STAGES
 from clinic.queries.calls import Standing, calls_made, standings_for
-from clinic.queries.queue import ExpectedRow, Row, my_queue_for
+from clinic.queries.queue import my_queue_for
+from clinic.queries.queue_rows import ExpectedRow, Row
 
 # In service first, then called, waiting, and on the way out.
 IN_SERVICE = (Stage.AWAITING_SUPERVISOR, Stage.IN_TREATMENT, Stage.IN_CHAIR, Stage.AWAITING_DISMISSAL)
