@@ -10,7 +10,6 @@ from clinic.models import (
     Chair,
     Patient,
     Priority,
-    QueueEntry,
     Severity,
     Sex,
     Stage,
@@ -18,6 +17,7 @@ from clinic.models import (
     VisitStatus,
 )
 from clinic.text import sort_key
+from tests.scene import open_entry
 from tests.world import World
 
 FIRST = (
@@ -75,7 +75,7 @@ def add_patients(world: World, count: int) -> list[int]:
     return ids
 
 
-def put_in_queue(
+def add_arrived(
     world: World,
     patient_id: int,
     stage: Stage = Stage.WAITING,
@@ -86,7 +86,7 @@ def put_in_queue(
     chair: str | None = None,
     **values: object,
 ) -> int:
-    """An open entry that has been in this stage for so many minutes, of a patient here for `total`; its id."""
+    """A visit of the patient, here for `total` minutes, in this stage for so many; the id of its open entry."""
     now = clock.now()
     began, came = now - timedelta(minutes=minutes), now - timedelta(minutes=total or minutes)
     department = world.departments["restorative"]
@@ -105,20 +105,9 @@ def put_in_queue(
     )
     db.session.add(visit)
     db.session.flush()
-    entry = QueueEntry(
-        visit_id=visit.id,
-        patient_id=patient_id,
-        department_id=department,
-        stage=stage,
-        started_at=began,
-        queued_at=came,
-        chair_id=world.chairs[chair] if chair else None,
-        moved_by_id=world.people["rita"],
-        **({"priority": Priority.NORMAL} | values),
-    )
-    db.session.add(entry)
-    db.session.flush()
-    return entry.id
+    chair_id = world.chairs[chair] if chair else None
+    usual = {"queued_at": came, "moved_by_id": world.people["rita"], "priority": Priority.NORMAL}
+    return open_entry(visit, stage, chair_id, began, **(usual | values)).id
 
 
 def busy(world: World, *, waiting: int = 9, expected: int = 6) -> dict[str, int]:
@@ -139,7 +128,7 @@ def busy(world: World, *, waiting: int = 9, expected: int = 6) -> dict[str, int]
                 "weight_reason": "Came with a small child",
                 "weight_by_id": world.people["rita"],
             }
-        made[f"waiting{number}"] = put_in_queue(
+        made[f"waiting{number}"] = add_arrived(
             world, next(patients), minutes=3 + number * 7, ticket=f"A-{20 + number:03d}", **special
         )
     spots = [
@@ -155,7 +144,7 @@ def busy(world: World, *, waiting: int = 9, expected: int = 6) -> dict[str, int]
         ("checkout_long", Stage.CHECKOUT, 22, None, {}),
     ]
     for number, (name, stage, minutes, chair, values) in enumerate(spots):
-        made[name] = put_in_queue(
+        made[name] = add_arrived(
             world,
             next(patients),
             stage,

@@ -36,7 +36,7 @@ def put_in_queue(
     visit.ticket = f"A-{visit.id:03d}"
     if chair is None and stage in CHAIR_STAGES:
         chair = {"fernando": "A1", "perera": "A2", "wu": "B1"}[patient]
-    return _entry(visit, stage, world.chairs[chair] if chair else None, at)
+    return open_entry(visit, stage, world.chairs[chair] if chair else None, at)
 
 
 def entry_of(world: World, patient: str) -> QueueEntry:
@@ -140,7 +140,7 @@ def many_calls(
             ]
         )
         db.session.flush()
-        _entry(visit, Stage.AWAITING_SUPERVISOR, None, begin)
+        open_entry(visit, Stage.AWAITING_SUPERVISOR, None, begin)
         call = SupervisorCall(
             visit_id=visit.id,
             patient_id=patient.id,
@@ -155,16 +155,17 @@ def many_calls(
     return calls
 
 
-def _entry(visit: Visit, stage: Stage, chair_id: int | None, at: datetime) -> QueueEntry:
+def open_entry(visit: Visit, stage: Stage, chair_id: int | None, at: datetime, **values: object) -> QueueEntry:
+    """An entry that the visit has been in since this instant, moved there by whoever made the visit unless `values` say otherwise."""
+    usual = {"queued_at": at, "moved_by_id": visit.created_by_id}
     entry = QueueEntry(
         visit_id=visit.id,
         patient_id=visit.patient_id,
         department_id=visit.department_id,
         stage=stage,
         started_at=at,
-        queued_at=at,
         chair_id=chair_id,
-        moved_by_id=visit.created_by_id,
+        **(usual | values),
     )
     db.session.add(entry)
     db.session.flush()

@@ -16,7 +16,7 @@ from clinic import clock, security
 from clinic.extensions import db
 from clinic.models import Display, QueueEntry, Stage
 from tests.browser.conftest import SIZES
-from tests.campaigns.browserless import Visitor
+from tests.campaigns.browserless import RemotePerson
 from tests.forms import forms_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.timeout(300)]
@@ -177,7 +177,7 @@ def test_a_morning_with_the_server_killed_on_the_way(day, server):
     server.kill()
     time.sleep(1)
     server.start()
-    colleague = Visitor(server, "rita")
+    colleague = RemotePerson(server, "rita")
     page = colleague.get(
         f"/walk-in?department={server.world.departments['restorative']}&patient={server.world.patients['nadia']}"
     ).text

@@ -16,7 +16,7 @@ class Answer:
     headers: dict[str, str]
 
 
-class Visitor:
+class RemotePerson:
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.cookie, self.csrf_token = server.sign_in(name)

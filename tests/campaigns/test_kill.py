@@ -24,7 +24,7 @@ from clinic.models import (
     VisitStatus,
 )
 from clinic.text import sort_key
-from tests.campaigns.browserless import Visitor
+from tests.campaigns.browserless import RemotePerson
 from tests.forms import forms_of
 from tests.servers import Server
 from tests.soak import daily_seed, share
@@ -66,7 +66,7 @@ def expect_patients(server: Server) -> None:
         db.session.remove()
 
 
-def work(visitor: Visitor, page: str, dice: random.Random, stop: threading.Event, done: list[int]) -> None:
+def work(visitor: RemotePerson, page: str, dice: random.Random, stop: threading.Event, done: list[int]) -> None:
     """Press a random button of the board again and again; a broken line is what we are here for."""
     while not stop.is_set():
         try:
@@ -122,7 +122,7 @@ def test_killed_under_load_no_move_is_half_done(server):
     dice = random.Random(seed)
     expect_patients(server)
     page = f"/queue?department={server.world.departments['restorative']}"
-    visitors = [Visitor(server, name) for name in ("ruwan", "rita", "nimal", "ruwan", "rita", "nimal")]
+    visitors = [RemotePerson(server, name) for name in ("ruwan", "rita", "nimal", "ruwan", "rita", "nimal")]
     done: list[int] = []
     for number in range(kills):
         stop = threading.Event()

@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from clinic.extensions import db
-from tests.campaigns.browserless import Visitor
+from tests.campaigns.browserless import RemotePerson
 from tests.servers import Server
 from tests.services import MariaDB
 from tests.soak import share
@@ -58,13 +58,13 @@ class Crowd:
         self.answers: list[tuple[float, str, int, str]] = []
         self.stop = threading.Event()
         self.threads = [
-            threading.Thread(target=self._work, args=(Visitor(server, name), number))
+            threading.Thread(target=self._work, args=(RemotePerson(server, name), number))
             for number, name in enumerate(("ruwan", "rita", "nimal", "ruwan"))
         ]
         for thread in self.threads:
             thread.start()
 
-    def _work(self, visitor: Visitor, number: int) -> None:
+    def _work(self, visitor: RemotePerson, number: int) -> None:
         turn = number
         while not self.stop.is_set():
             turn += 1
@@ -146,7 +146,7 @@ def test_every_connection_is_cut_under_people_at_work(store):
 
 def test_the_database_only_reads(store):
     mariadb, server = store
-    ruwan, nobody = Visitor(server, "ruwan"), Visitor(server, "ruwan")
+    ruwan, nobody = RemotePerson(server, "ruwan"), RemotePerson(server, "ruwan")
     nobody.cookie = ""
     patient = f"/patients/{server.world.patients['fernando']}"
     mariadb.sql("SET GLOBAL read_only = 1")

@@ -10,13 +10,13 @@ from sqlalchemy import func, select
 
 from clinic.extensions import db
 from clinic.models import AuditEvent, Patient
-from tests.campaigns.browserless import Visitor
+from tests.campaigns.browserless import RemotePerson
 from tests.soak import daily_seed, share
 
 pytestmark = [pytest.mark.server, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 
-def ten_patients(visitor: Visitor) -> list[int]:
+def ten_patients(visitor: RemotePerson) -> list[int]:
     """Register ten patients through the front door; answers their ids."""
     for number in range(10):
         fields = visitor.form("/patients/new", "/patients") | {
@@ -37,7 +37,7 @@ def ten_patients(visitor: Visitor) -> list[int]:
 def test_edits_of_the_same_patients_lose_nothing(server):
     """2,000 edits of 10 patients by 20 people: what was acknowledged is stored, and every loser gets both texts."""
     edits, seed = share(2000, 160), daily_seed()
-    visitors = [Visitor(server, ("ruwan", "rita")[number % 2]) for number in range(20)]
+    visitors = [RemotePerson(server, ("ruwan", "rita")[number % 2]) for number in range(20)]
     patients = ten_patients(visitors[0])
     with server.inside():
         before = dict(db.session.execute(select(Patient.id, Patient.version).where(Patient.id.in_(patients))).all())
@@ -47,7 +47,7 @@ def test_edits_of_the_same_patients_lose_nothing(server):
     others: list[int] = []
     lock = threading.Lock()
 
-    def work(visitor: Visitor, dice: random.Random, count: int) -> None:
+    def work(visitor: RemotePerson, dice: random.Random, count: int) -> None:
         for _ in range(count):
             patient = dice.choice(patients)
             page = f"/patients/{patient}/edit"
@@ -83,7 +83,7 @@ def test_edits_of_the_same_patients_lose_nothing(server):
 
 def test_a_form_fired_twice_at_once_or_again_after_a_cut_has_one_effect(server):
     """Registering, the same form: twice at once, five times in line, and after the line was cut at every moment."""
-    visitor = Visitor(server, "ruwan")
+    visitor = RemotePerson(server, "ruwan")
     rounds = share(60, 6)
     names = []
     for number in range(rounds):

@@ -23,7 +23,7 @@ from clinic.models import Assignment, AssignmentKind, Display, Patient, Role, St
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
 from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
-from tests.crowded import add_patients, put_in_queue
+from tests.crowded import add_arrived, add_patients
 from tests.forms import PageForm, forms_of
 from tests.person import Person
 from tests.scene import second_supervisor
@@ -77,8 +77,8 @@ def furnish(world: World) -> list[str]:
         reason="Check-up",
         actor=world.user("ruwan"),
     )
-    put_in_queue(world, leaving, Stage.CHECKOUT, ticket="A-900")
-    put_in_queue(world, treated, Stage.IN_TREATMENT, ticket="A-901")
+    add_arrived(world, leaving, Stage.CHECKOUT, ticket="A-900")
+    add_arrived(world, treated, Stage.IN_TREATMENT, ticket="A-901")
     db.session.add(
         Assignment(
             patient_id=treated,
