@@ -199,8 +199,8 @@ class Hub:
             if seq <= last:
                 break
             if topic in topics:
-                kind, _, department = topic.partition(":")
-                found.append((seq, kind, {"department": int(department)}))
+                kind, _, number = topic.partition(":")
+                found.append((seq, kind, {"person" if kind == "person" else "department": int(number)}))
         return found[::-1]
 
     def look(self) -> None:

@@ -1,4 +1,4 @@
-"""What a person may hear of: topics of the live stream."""
+"""What a person may hear of: topics of the live stream, `kind:number`."""
 
 from sqlalchemy import or_, select
 
@@ -9,10 +9,25 @@ KINDS = ("queue", "calls")
 
 
 def audible_topics(viewer: User) -> set[str]:
-    """Every topic the viewer may hear. A nudge says only that a department's queue or calls changed, never whose.
+    """Every topic the viewer may hear. A nudge says only that something of a department or of a person changed, never what."""
+    return care_topics(viewer) | own_topics(viewer)
+
+
+def own_topics(viewer: User) -> set[str]:
+    """What the navigation of each of the viewer's pages listens to: what was told to them alone, and what waits for approval in a
+    supervisor's department. No query.
+    """
+    topics = {f"person:{viewer.id}"}
+    if viewer.role is Role.SUPERVISOR and viewer.department_id:
+        topics.add(f"approvals:{viewer.department_id}")
+    return topics
+
+
+def care_topics(viewer: User) -> set[str]:
+    """The queues and calls of departments the viewer may hear of.
 
     Front desk and nurses: every department. Supervisors and students: their own, and those of visits under them that are
-    planned or going on. Administrators: none. At most two queries.
+    planned or going on. Administrators: none. At most one query.
     """
     if viewer.role is Role.ADMIN:
         return set()

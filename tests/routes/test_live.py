@@ -129,18 +129,47 @@ def test_one_hears_only_ones_own_departments(app, browser_of, hub, world, person
     with listening(browser_of(person), f"/live/stream?last={hub.newest}") as answer:
         texts(answer, 1)
         (stream,) = hub.streams
-        assert stream.topics == {f"{kind}:{world.departments[name]}" for name in hears for kind in ("queue", "calls")}
+        care = {f"{kind}:{world.departments[name]}" for name in hears for kind in ("queue", "calls")}
+        own = {f"person:{world.people[person]}"}
+        if person == "silva":
+            own.add(f"approvals:{world.departments['restorative']}")
+        assert stream.topics == care | own
 
 
-def test_asking_for_another_departments_topic_gives_nothing(browser_of, hub, world):
+@pytest.mark.parametrize("asked", ["queue", "approvals", "calls"])
+def test_asking_for_another_departments_topic_gives_nothing_of_it(browser_of, hub, world, asked):
+    hub.look()
     elsewhere = world.departments["orthodontics"]
-    answer = browser_of("kamal").get(f"/live/stream?topic=queue:{elsewhere}")
-    assert answer.status_code == 204
-    assert not hub.streams
+    with listening(browser_of("kamal"), f"/live/stream?topic={asked}:{elsewhere}") as answer:
+        texts(answer, 1)
+        (stream,) = hub.streams
+        assert stream.topics == {f"person:{world.people['kamal']}"}
 
 
-def test_an_administrator_hears_nothing(browser_of, hub):
-    assert browser_of("adel").get("/live/stream").status_code == 204
+def test_what_is_told_to_a_person_is_heard_by_them_alone(app, browser_of, hub, world):
+    hub.look()
+    ruwan, topic = world.people["ruwan"], f"person:{world.people['ruwan']}"
+    queue = f"queue:{world.departments['restorative']}"
+    mine, theirs = browser_of("ruwan"), browser_of("rita")
+    with (
+        listening(mine, f"/live/stream?last={hub.newest}&topic={queue}") as told,
+        listening(theirs, f"/live/stream?last={hub.newest}&topic={topic}") as other,
+    ):
+        texts(told, 1), texts(other, 1)
+        change(app, hub, topic)
+        (heard,) = texts(told, 1)
+        assert f'event: person:changed\ndata: {{"person": {ruwan}}}' in heard
+        assert [stream.topics for stream in hub.streams if stream.owner[1] == theirs.session_id] == [
+            frozenset({f"person:{world.people['rita']}"})
+        ]
+
+
+def test_an_administrator_hears_of_no_queue(browser_of, hub, world):
+    hub.look()
+    with listening(browser_of("adel")) as answer:
+        texts(answer, 1)
+        (stream,) = hub.streams
+        assert stream.topics == {f"person:{world.people['adel']}"}
 
 
 def test_without_a_session_there_is_no_stream(client, hub):

@@ -16,7 +16,7 @@ from clinic.forms import VersionForm
 from clinic.models import CallReason, Role, Stage, SupervisorCall
 from clinic.operations import calls, queue
 from clinic.queries.calls import call_for, calls_for, colleagues_of
-from clinic.queries.live import audible_topics
+from clinic.queries.live import care_topics
 from clinic.queries.queue import entry_for, free_chairs, row_for
 
 bp = Blueprint("supervision", __name__)
@@ -195,7 +195,7 @@ def _calls() -> dict[str, object]:
 
 def _newest() -> int:
     """The newest change the viewer may hear of; read before the data, so that nothing is missed in between."""
-    return live.newest(audible_topics(current_user))
+    return live.newest(care_topics(current_user))
 
 
 def _unless_unchanged(template: str, variables: Callable[[], dict[str, object]]) -> ResponseReturnValue:
