@@ -1,8 +1,12 @@
 """Many people at one call: one supervisor comes, one call is open, one end, whatever the isolation of the database."""
 
-import pytest
-from sqlalchemy import func, select, text
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from clinic import clock
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.models import CallReason, QueueEntry, Stage, SupervisorCall
@@ -130,3 +134,44 @@ def test_a_call_made_while_the_patient_leaves_is_not_left_open(crowd):
         still = db.session.scalar(select(func.count(SupervisorCall.id)).where(SupervisorCall.ended_at.is_(None)))
     assert stage is Stage.CHECKOUT
     assert still == 0
+
+
+def test_a_deadlock_in_calling_is_redone(crowd):
+    """Somebody writes the call first and locks the entry then, the wrong way round, and has written more: the press is the victim."""
+    entry_id, version = in_stage(crowd, Stage.IN_CHAIR)
+    with crowd.app.app_context():
+        engine = db.engine
+        seated = db.session.get_one(QueueEntry, entry_id)
+        call = {name: getattr(seated, name) for name in ("visit_id", "patient_id", "department_id")}
+
+    def press():
+        user = crowd.world.user("kamal")
+        return calls.call_supervisor(entry_id, version=version, reason=CallReason.HELP, actor=user).id
+
+    redone = crowd.redone[2]
+    with engine.connect() as other, ThreadPoolExecutor(1) as pool:
+        student = {"student_id": crowd.world.people["kamal"], "reason": CallReason.HELP, "created_at": clock.now()}
+        other.execute(insert(SupervisorCall).values(**call, **student))
+        other.execute(text("UPDATE patient SET version = version + 1"))
+        pressed = pool.submit(crowd.at_once, [press], people=1)
+        await_a_wait(engine)
+        other.execute(select(QueueEntry.id).where(QueueEntry.id == entry_id).with_for_update())
+        other.rollback()
+        (answer,) = pressed.result(30)
+    assert isinstance(answer, int)
+    assert crowd.redone[2] == redone + 1
+
+
+def await_a_wait(engine) -> None:
+    """Return as soon as somebody in this database waits for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
+        " ON p.id = t.trx_mysql_thread_id WHERE p.db = DATABASE() AND t.trx_state = 'LOCK WAIT'"
+    )
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        with engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        time.sleep(0.15)  # the server looks anew only every tenth of a second
+    raise AssertionError("nobody waits for a lock")
