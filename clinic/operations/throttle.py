@@ -7,9 +7,10 @@ Whoever signs in on a device that the account knows is counted apart: an outside
 
 import hashlib
 import ipaddress
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import clock
@@ -84,10 +85,10 @@ def _locked(name: str, at: datetime) -> SignInThrottle:
     )
     row = db.session.execute(wanted).scalar_one_or_none()
     if row is None:
-        try:
-            with db.session.begin_nested():
-                row = SignInThrottle(bucket=name, failures=0, last_failure_at=at)
-                db.session.add(row)
-        except IntegrityError:  # somebody counted here for the first time at the same instant
-            row = db.session.execute(wanted).scalar_one()
+        # In no savepoint: a deadlock must come out as one, so that the act is redone.
+        with suppress(IntegrityError):  # somebody counted here for the first time at the same instant
+            db.session.execute(
+                insert(SignInThrottle.__table__).values(bucket=name, failures=0, last_failure_at=at)  # type: ignore[arg-type]
+            )
+        row = db.session.execute(wanted).scalar_one()
     return row
