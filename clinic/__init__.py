@@ -7,7 +7,20 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from clinic import access, assets, cli, database, errors, formatting, live_stream, once, rendering, security, sessions
+from clinic import (
+    access,
+    assets,
+    cli,
+    database,
+    errors,
+    formatting,
+    live_stream,
+    once,
+    rendering,
+    security,
+    sessions,
+    trail,
+)
 from clinic.config import Config
 from clinic.extensions import compress, db, login_manager, migrate
 
@@ -43,8 +56,9 @@ class Chairside(Flask):
             return super().dispatch_request()
         declared = access.access_of(request.endpoint or "")
         needs_key = declared is not None and declared.needs_key
+        view = super().dispatch_request
         return once.run(
-            super().dispatch_request, owner=access.owner() if "csrf_owner" in g else None, needs_key=needs_key
+            lambda: trail.witnessed(view), owner=access.owner() if "csrf_owner" in g else None, needs_key=needs_key
         )
 
 

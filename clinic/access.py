@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
 
 from clinic import audit, security, sessions, settings
 from clinic.errors import NotAllowed
@@ -139,6 +140,7 @@ class Access:
 
     `background`: polling and streams, which do not count as a person's activity. `while_locked`: reachable from the lock page.
     `needs_key`: an unsafe request must carry a `once` key (switched off where the act is harmless to repeat by itself).
+    `typed`: asked at each keystroke (see trail.py).
     `guard`: public, but guarded by a check of its own (a display's token), named here for the generated matrix.
     """
 
@@ -147,6 +149,7 @@ class Access:
     while_locked: bool = False
     needs_key: bool = True
     guard: str = ""
+    typed: bool = False
 
 
 def requires(permission: Permission, **options: Any) -> Callable[[View], View]:
@@ -207,10 +210,22 @@ def enforce() -> ResponseReturnValue | None:
         if refusal is not None:
             return refusal
     if request.method in UNSAFE:
-        security.check_form_origin()
+        _check_form_origin(session)
     if session and not access.background and access.permission is not None:
         sessions.touch(session)
     return None
+
+
+def _check_form_origin(session: AuthSession | None) -> None:
+    try:
+        security.check_form_origin()
+    except BadRequest:
+        if session:
+            audit.record(
+                "access.refused", f"Was refused: {request.path} did not come from our own page", actor=session.user
+            )
+            db.session.commit()
+        raise
 
 
 def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue | None:

@@ -20,7 +20,7 @@ from clinic import clock
 from clinic.extensions import db
 from clinic.models import AuditEvent, AuditHead, Base, Patient, User
 
-PENDING = "audit"
+PENDING, APPENDED, TOLD = "audit", "audit appended", "audit told"
 # What the chain covers of an event, in this order.
 COVERED = (
     "id",
@@ -95,6 +95,11 @@ def pending() -> list[dict[str, Any]]:
     return list(db.session().info.get(PENDING, ()))
 
 
+def has_told() -> bool:
+    """Whether something was appended and committed in this session, which is a request's."""
+    return bool(db.session().info.get(TOLD))
+
+
 def mac_of(key: str, before: str, event: dict[str, Any]) -> str:
     """The link of an event: HMAC-SHA256 over the link before it and everything the event says, hex."""
     said = [event[name] for name in COVERED]
@@ -128,6 +133,7 @@ def _forget(session: Session, previous: SessionTransaction) -> None:
     # A savepoint rolled back keeps them: what an operation noted before it tried is still true.
     if previous.parent is None:
         session.info.pop(PENDING, None)
+        session.info.pop(APPENDED, None)
 
 
 def _json(values: dict[str, Any] | None) -> str | None:

@@ -68,7 +68,10 @@ def commit(answer: ResponseReturnValue, *, say: str | None = None, undo: str | N
     """Store the answer beside the key and commit the act: the one commit of a request."""
     response = make_response(answer)
     session = g.get("auth_session")
-    if session and response.status_code < 400:  # what was typed has arrived: its draft is done with
+    if "tell_act" in g:
+        g.tell_act()
+    # What was typed has arrived: its draft is done with.
+    if session and request.method in UNSAFE and response.status_code < 400:
         db.session.execute(delete(Draft).where(Draft.user_id == session.user_id, Draft.form == request.path))
     claimed = g.pop("once_claimed", None)
     if claimed is not None:

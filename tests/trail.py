@@ -7,6 +7,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from clinic import audit
+from clinic.models import AuditEvent
+
+# What changed something, or tried to: all but what was only looked at.
+ACTS = AuditEvent.act.not_like("read.%")
 
 
 @contextmanager

@@ -306,17 +306,3 @@ def last_changes(patient_id: int, fields: Iterable[str]) -> dict[str, tuple[str,
         )
         for field in fields
     }
-
-
-def searched_lately(viewer: User, within: datetime) -> bool:
-    """Whether a search of the viewer was written down since an instant, as far as their last thirty acts tell."""
-    last = (
-        select(AuditEvent.act, AuditEvent.at)
-        .where(AuditEvent.actor_id == viewer.id)
-        .order_by(AuditEvent.id.desc())
-        .limit(30)
-        .subquery()
-    )
-    newest = select(func.max(last.c.at)).where(last.c.act == "patient.search")
-    at = db.session.execute(newest).scalar_one()
-    return at is not None and at >= within

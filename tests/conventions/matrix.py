@@ -52,6 +52,7 @@ class Cell:
     column: str
     outcome: str
     writes: tuple[str, ...]
+    told: bool = True  # whether it left an event in the trail, where one is due
 
 
 def deepen(world: World) -> None:
@@ -135,7 +136,11 @@ def cells(app: Flask, world: World) -> Iterator[Cell]:
                 with writes_on(connection) as written:
                     answer = ask(app, browsers.get(name or ""), verb, url)
                 yield Cell(
-                    label, column, outcome(answer, nobody=name is None), tuple(sorted(set(written) - set(TRACES)))
+                    label,
+                    column,
+                    outcome(answer, nobody=name is None),
+                    tuple(sorted(set(written) - set(TRACES))),
+                    told="audit_event" in written or name is None or not is_due(app, rule, verb, answer),
                 )
                 answer.close()
             finally:
@@ -186,6 +191,17 @@ def outcome(answer: TestResponse, *, nobody: bool) -> str:
     if answer.status_code in (200, 204, 302, 303, 409, 422):
         return "yes"
     return f"{answer.status_code}"
+
+
+def is_due(app: Flask, rule: Rule, verb: str, answer: TestResponse) -> bool:
+    """Whether the trail must tell of this answer to somebody signed in: everything but what pages refetch by themselves, what is
+    open to everybody, and what shows nothing (unchanged, or sent elsewhere)."""
+    with app.app_context():
+        declared = access.access_of(rule.endpoint)
+    if declared is None or answer.status_code in (403, 404):
+        return declared is None or declared.permission is not None
+    shows = answer.status_code not in (204, 303)
+    return declared.permission is not None and not declared.background and (shows or verb in UNSAFE)
 
 
 class writes_on:  # noqa: N801

@@ -22,6 +22,8 @@ def test_the_matrix(app, world):
     )
     changed = [cell for cell in matrix if cell.outcome in REFUSED and cell.writes]
     assert not changed, f"refused, and yet it wrote: {changed[:5]}"
+    untold = [cell for cell in matrix if not cell.told]
+    assert not untold, f"{len(untold)} cells left no event in the trail: {untold[:5]}"
     document = as_document(app, matrix)
     if os.environ.get("WRITE_PERMISSIONS"):
         DOCUMENT.write_text(document)

@@ -20,7 +20,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/results")
-@requires(Permission.USE_ACCOUNT)
+@requires(Permission.USE_ACCOUNT, typed=True)
 def results() -> ResponseReturnValue:
     """What the palette found so far."""
     return render_template("palette/_results.html", **_found())

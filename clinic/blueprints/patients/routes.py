@@ -34,11 +34,13 @@ from clinic.queries.patients import (
     patient_page,
     presence_of,
     search_patients,
-    searched_lately,
     visits_of,
 )
+from clinic.queries.trail import read_lately
 
 bp = Blueprint("patients", __name__, url_prefix="/patients")
+
+TYPED_EVERY = timedelta(minutes=1)  # of searches as one types, the first in this time is written down
 
 
 @bp.get("")
@@ -59,7 +61,7 @@ def results() -> ResponseReturnValue:
     """What the list shows for what is typed so far."""
     found = _found()
     fragment = render_template("patients/_results.html", **found)
-    if not found["q"] or searched_lately(current_user, clock.now() - timedelta(minutes=1)):
+    if not found["q"] or read_lately(current_user, "patient.search", clock.now() - TYPED_EVERY):
         return fragment
     _note_search(found)
     return once.commit(fragment)
@@ -95,7 +97,7 @@ def new() -> ResponseReturnValue:
 
 
 @bp.get("/alike")
-@requires(Permission.REGISTER_PATIENT)
+@requires(Permission.REGISTER_PATIENT, typed=True)
 def duplicates() -> ResponseReturnValue:
     """Patients who may be the one being typed, and how the birth date is read."""
     typed = request.args.get("birth_date", "")[:60]

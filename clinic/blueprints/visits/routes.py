@@ -119,7 +119,7 @@ def walk_in_now() -> ResponseReturnValue:
 
 
 @bp.get("/visits/patients")
-@requires(Permission.CHECK_IN)
+@requires(Permission.CHECK_IN, typed=True)
 def patients() -> ResponseReturnValue:
     """The patients found for what is typed so far."""
     target = "visits.walk_in" if request.args.get("for") == "visits.walk_in" else "visits.new"
