@@ -147,18 +147,25 @@ def test_secrets_are_its_owners_alone(clinic):
         assert all(values[name] not in words for words in clinic.family().values())
 
 
-def test_it_listens_on_loopback_only(clinic):
-    ports = {clinic.port} | {
-        int(port) for port in re.findall(r"STORE_\w+=(\d+)", (clinic.data / "environment").read_text())
-    }
-    listening = {}
+def listening() -> dict[int, set[str]]:
+    """The addresses (hex, as the kernel writes them) on which something listens, by port."""
+    found: dict[int, set[str]] = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
             address, state = line.split()[1], line.split()[3]
             if state == "0A":
                 host, port = address.split(":")
-                listening.setdefault(int(port, 16), set()).add(host)
-    assert {port: listening.get(port) for port in ports} == {port: {"0100007F"} for port in ports}
+                found.setdefault(int(port, 16), set()).add(host)
+    return found
+
+
+def test_it_listens_on_loopback_only(clinic):
+    ports = {clinic.port} | {
+        int(port) for port in re.findall(r"STORE_\w+=(\d+)", (clinic.data / "environment").read_text())
+    }
+    wait_for(lambda: ports <= listening().keys(), 30, lambda: f"{ports - listening().keys()} never opened")
+    found = listening()
+    assert {port: found[port] for port in ports} == {port: {"0100007F"} for port in ports}
 
 
 def test_a_busy_port_is_said(clinic):
