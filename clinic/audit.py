@@ -5,11 +5,12 @@ appended last, just before the commit, while the one row that holds the end of t
 and is in commit order (docs/decisions/0030-the-audit-chain.md).
 """
 
-import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from flask import current_app
@@ -37,6 +38,7 @@ COVERED = (
     "address",
     "device",
 )
+_written = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,17 @@ def has_told() -> bool:
     return bool(db.session().info.get(TOLD))
 
 
-def mac_of(key: str, before: str, event: dict[str, Any]) -> str:
-    """The link of an event: HMAC-SHA256 over the link before it and everything the event says, hex."""
-    said = [event[name] for name in COVERED]
-    text = before + json.dumps(said, default=lambda at: at.isoformat(), ensure_ascii=True, separators=(",", ":"))
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+def key() -> bytes:
+    """The key of the chain, which the database does not know."""
+    return current_app.config["CHAIRSIDE"].audit_key.encode()
+
+
+def mac_of(key: bytes, before: str, said: Sequence[Any]) -> str:
+    """The link of an event: HMAC-SHA256 over the link before it and what it says, in the order of `COVERED`, hex.
+
+    The instant is given as the text of `datetime.isoformat`, in UTC.
+    """
+    return hmac.digest(key, (before + _written(said)).encode(), "sha256").hex()
 
 
 @event.listens_for(Session, "before_commit")
@@ -116,12 +124,13 @@ def append(session: Session) -> None:
     if not events:
         return
     session.flush()
-    key = current_app.config["CHAIRSIDE"].audit_key
+    secret = key()
     seq, mac = session.execute(select(AuditHead.seq, AuditHead.mac).where(AuditHead.id == 1).with_for_update()).one()
     for noted in events:
         seq += 1
         noted["id"] = seq
-        mac = noted["mac"] = mac_of(key, mac, noted)
+        said = noted | {"at": noted["at"].astimezone(UTC).isoformat()}
+        mac = noted["mac"] = mac_of(secret, mac, [said[name] for name in COVERED])
     session.execute(insert(AuditEvent), events)
     session.execute(
         update(AuditHead).where(AuditHead.id == 1).values(seq=seq, mac=mac).execution_options(synchronize_session=False)

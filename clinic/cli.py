@@ -10,6 +10,7 @@ from clinic import clock, passwords, storage
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import Role
+from clinic.operations import chain
 from clinic.operations.departments import open_department
 from clinic.operations.people import create_person
 from clinic.operations.upkeep import forget_what_has_served
@@ -23,6 +24,8 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(create_admin)
     app.cli.add_command(add_department)
     app.cli.add_command(jobs)
+    app.cli.add_command(verify_audit)
+    app.cli.add_command(archive_audit)
 
 
 @click.command("seed-demo")
@@ -120,3 +123,36 @@ def jobs() -> None:
     forgotten = forget_what_has_served()
     db.session.commit()
     click.echo(f"{missed} visits marked as not attended, {forgotten} old rows forgotten.")
+
+
+@click.command("verify-audit")
+@with_appcontext
+@click.option("--archives", is_flag=True, help="Read what was archived too, from the object store.")
+def verify_audit(archives: bool) -> None:
+    """Prove the trail from its first event to its last; the exit status is 1, and the first bad event named, when it is not whole."""
+    verdict = chain.verify(archives=archives, say=_tell_progress)
+    if not verdict.is_good:
+        raise click.ClickException(verdict.sentence)
+    click.echo(verdict.sentence)
+
+
+def _tell_progress(done: int, last: int) -> None:
+    if done % 100_000 == 0:
+        click.echo(f"  event {done} of {last} ...", err=True)
+
+
+@click.command("archive-audit")
+@with_appcontext
+def archive_audit() -> None:
+    """Move the events that are older than the setting says to the object store, verified before and after, piece by piece."""
+    moved = 0
+    try:
+        while count := chain.archive_next():
+            db.session.commit()
+            moved += count
+            click.echo(f"  {moved} events moved ...", err=True)
+    except DomainError as error:
+        raise click.ClickException(error.sentence) from None
+    except storage.StorageError as error:
+        raise click.ClickException(f"{error} {moved} events were moved; the rest stays where it is.") from None
+    click.echo(f"{moved} events were moved to the archive.")

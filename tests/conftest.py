@@ -20,6 +20,7 @@ from clinic.blueprints.queue.board import forget_bodies
 from clinic.config import Config
 from clinic.extensions import db
 from tests import soak
+from tests.ledger import Shelf
 from tests.page import LintedClient
 from tests.servers import server, server_with  # noqa: F401 - fixtures for every folder
 from tests.services import MariaDB
@@ -192,6 +193,17 @@ def authority() -> Iterator[Path]:
 def client(app: Flask) -> FlaskClient:
     """A browser in which nobody is signed in."""
     return app.test_client()
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """An object store in memory in the place of the real one (tests/ledger.py)."""
+    from clinic import storage
+
+    shelf = Shelf()
+    for name in ("put_once", "read", "keys"):
+        monkeypatch.setattr(storage, name, getattr(shelf, name))
+    return shelf
 
 
 @pytest.fixture

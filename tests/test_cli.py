@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from clinic import clock, passwords
 from clinic.extensions import db
 from clinic.models import AuditEvent, Chair, Change, Department, OnceKey, Role, User, VisitStatus
+from tests.ledger import fill
 
 
 @pytest.fixture(params=["mariadb", "sqlite"])
@@ -80,3 +81,45 @@ def test_add_department_refuses_what_is_taken_or_no_ticket(run, words):
     assert result.exit_code == 1
     assert "department" in result.output or "already" in result.output
     assert db.session.scalar(select(func.count()).select_from(Department)) == 2
+
+
+def test_verify_audit_says_whole_or_names_the_first_bad_event(run, world, shelf):
+    fill(30)
+    result = run("verify-audit")
+    assert result.exit_code == 0, result.output
+    assert "are whole" in result.output
+    last = db.session.scalar(select(func.max(AuditEvent.id)))
+    db.session.execute(update(AuditEvent).where(AuditEvent.id == last - 9).values(sentence="Nothing"))
+    db.session.commit()
+    result = run("verify-audit", "--archives")
+    assert result.exit_code == 1
+    assert f"Event {last - 9} was changed" in result.output
+
+
+def test_verify_audit_is_not_content_without_the_anchors(run, world, shelf):
+    shelf.away = True
+    result = run("verify-audit")
+    assert result.exit_code == 1
+    assert "object store does not answer" in result.output
+
+
+def test_archive_audit_moves_what_is_old(run, world, shelf, monkeypatch):
+    fill(30)
+    db.session.commit()
+    years = clock.now() + timedelta(days=3700)
+    with clock.frozen(years):
+        result = run("archive-audit")
+        assert result.exit_code == 0, result.output
+        assert db.session.scalar(select(func.count()).select_from(AuditEvent)) == 1, "that they were moved"
+        assert run("verify-audit", "--archives").exit_code == 0
+        assert "0 events were moved" in run("archive-audit").output.splitlines()[-1]
+        shelf.away = True
+        assert run("archive-audit").exit_code == 0, "there was nothing to move"
+    shelf.away = False
+    fill(3)
+    db.session.commit()
+    shelf.away = True
+    with clock.frozen(years + timedelta(days=3700)):
+        result = run("archive-audit")
+    assert result.exit_code == 1
+    assert "does not answer" in result.output

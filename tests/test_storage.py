@@ -84,3 +84,29 @@ def test_nothing_is_sent_that_r2_refuses(store, using):
 def test_one_client_serves_a_process(store, using):
     with using(store):
         assert storage.client() is storage.client()
+
+
+def test_what_is_written_once_stays_as_it_was(store, using):
+    with using(store):
+        storage.ensure_bucket()
+        assert storage.put_once("written-once/a", b"first")
+        assert not storage.put_once("written-once/a", b"second")
+        assert storage.read("written-once/a") == b"first"
+        with pytest.raises(storage.Missing):
+            storage.read("written-once/none")
+
+
+def test_keys_come_in_order_and_from_where_one_asks(store, using):
+    with using(store):
+        storage.ensure_bucket()
+        for number in (3, 1, 2):
+            storage.put_once(f"in-order/{number:05d}-x", b"")
+        assert list(storage.keys("in-order/")) == [f"in-order/{number:05d}-x" for number in (1, 2, 3)]
+        assert list(storage.keys("in-order/", after="in-order/00002")) == ["in-order/00002-x", "in-order/00003-x"]
+
+
+def test_a_store_that_is_away_reads_and_writes_nothing(store, using):
+    with using(store, s3_endpoint=f"http://127.0.0.1:{free_port()}"):
+        for ask in (lambda: storage.put_once("a", b""), lambda: storage.read("a"), lambda: list(storage.keys("a"))):
+            with pytest.raises(storage.StorageError):
+                ask()

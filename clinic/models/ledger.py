@@ -72,6 +72,9 @@ class AuditArchive(Base):
     key: Mapped[str] = mapped_column(String(200))  # of the object
     sha256: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]
+    seal: Mapped[str] = mapped_column(
+        String(64)
+    )  # HMAC-SHA256 over the rest, so that nobody can say that events were archived
 
 
 class Job(Base):

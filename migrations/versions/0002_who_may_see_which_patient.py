@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("seal", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_archive")),
         sa.UniqueConstraint("first", name=op.f("uq_audit_archive_first")),
         sa.UniqueConstraint("last", name=op.f("uq_audit_archive_last")),

@@ -22,7 +22,6 @@ COMING = {
     "request_days",
     "load_limits",
     "glass_minutes",
-    "audit_years",
     "ASK_ASSIGNMENT",
     "ASK_FOR_PATIENT",
     "ASSIGN_STUDENTS",
