@@ -6,7 +6,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from clinic import clock, passwords, storage
+from clinic import clock, hours, passwords, storage
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import Role
@@ -115,9 +115,9 @@ def add_department(name: str, letter: str, chairs: int) -> None:
 @click.command("jobs")
 @with_appcontext
 def jobs() -> None:
-    """What a timer does, every few minutes: mark the missed visits of past days, and forget what has served its purpose."""
+    """What a timer does, every few minutes: mark the visits of past sessions that were missed, and forget what has served its purpose."""
     missed = 0
-    while marked := mark_missed_visits(clock.start_of(clock.today())):
+    while marked := mark_missed_visits(hours.over_before(clock.now())):
         db.session.commit()
         missed += marked
     forgotten = forget_what_has_served()

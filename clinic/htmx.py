@@ -30,7 +30,8 @@ def go_to(url: str, *, say: str | None = None, undo: str | None = None) -> Respo
     """Commit, then send the person to a page, which shows `say` as a toast with a button that posts to `undo`."""
     key = g.get("once_key")
     if say and key:
-        url += ("&" if "?" in url else "?") + urlencode({"said": key})
+        page, mark, place = url.partition("#")
+        url = page + ("&" if "?" in page else "?") + urlencode({"said": key}) + mark + place
     if is_htmx():
         response = Response(status=204, headers={"HX-Redirect": url})
     else:

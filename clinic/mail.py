@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from flask import current_app
 
+from clinic import settings
 from clinic.config import Config
 
 log = logging.getLogger(__name__)
@@ -22,15 +23,20 @@ def is_set_up() -> bool:
 def post(to: str, subject: str, text: str) -> threading.Thread:
     """Send in the background, so that the answer takes as long for an unknown address; answers the thread."""
     config: Config = current_app.config["CHAIRSIDE"]
-    thread = threading.Thread(target=_try_to_send, args=(config, to, subject, text), name="mail", daemon=True)
+    answers_to = settings.read("mail_reply_to")
+    thread = threading.Thread(
+        target=_try_to_send, args=(config, to, subject, text, answers_to), name="mail", daemon=True
+    )
     thread.start()
     return thread
 
 
-def send(config: Config, to: str, subject: str, text: str) -> None:
+def send(config: Config, to: str, subject: str, text: str, answers_to: str = "") -> None:
     """Hand one message to the mail server. Raises OSError or smtplib.SMTPException."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = config.mail_from, to, subject
+    if answers_to:
+        message["Reply-To"] = answers_to
     message.set_content(text)
     url = urlsplit(config.smtp_url)
     host = url.hostname or ""
@@ -48,8 +54,8 @@ def send(config: Config, to: str, subject: str, text: str) -> None:
         server.send_message(message)
 
 
-def _try_to_send(config: Config, to: str, subject: str, text: str) -> None:
+def _try_to_send(config: Config, to: str, subject: str, text: str, answers_to: str) -> None:
     try:
-        send(config, to, subject, text)
+        send(config, to, subject, text, answers_to)
     except (OSError, smtplib.SMTPException) as error:
         log.error("mail not sent: %s", type(error).__name__)  # neither address nor text belongs in a log

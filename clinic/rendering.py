@@ -27,6 +27,7 @@ PLACES = (
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
+    Place("Settings", "settings.index", "MANAGE_SETTINGS", "settings"),
 )
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),

@@ -1,33 +1,90 @@
 """Typed settings of the clinic, kept in the database and read through one function.
 
-Every setting is declared here with its default and what it means; `read(name)` answers the stored value or the default.
-Values are held in this process for at most `MAX_AGE` seconds, so a change reaches every process within that time.
+Every setting is declared here with its default, its kind, and what it means; `read(name)` answers the stored value or the default.
+Values are held in this process for at most `MAX_AGE` seconds, so a change reaches every process within that time; the process that
+made it reads it at once.
 """
 
+import functools
+import hashlib
 import json
 import time
+import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from clinic.extensions import db
+from clinic.models import AssignmentKind, Role, Setting, Stage
+from clinic.setting_kinds import EmailAddress, Kind, Limits, MinutesPairs, OneOf, Several, Switch, Text, Week, Whole
 
 MAX_AGE = 2.0  # seconds
+YEARS = {str(year): f"year {year}" for year in range(1, 8)}
+# Those the public display has words in (blueprints/display/words.py).
+LANGUAGES = {
+    "en": "English",
+    "si": "Sinhala",
+    "ta": "Tamil",
+    "ar": "Arabic",
+    "zh": "Chinese",
+    "th": "Thai",
+    "ms": "Malay",
+    "es": "Spanish",
+}
+GROUPS = {
+    "clinic": "The clinic",
+    "queue": "Queue and visits",
+    "display": "Public displays",
+    "sign-in": "Sign-in and lock",
+    "patients": "Who may see which patient",
+    "kept": "How long things are kept",
+}
+
+
+@functools.cache
+def zones() -> Mapping[str, str]:
+    """The time zones this machine knows, by area."""
+    names = zoneinfo.available_timezones()
+    return {
+        name: name.replace("_", " ") for name in sorted(names) if name == "UTC" or ("/" in name and name[:4] != "Etc/")
+    }
 
 
 @dataclass(frozen=True)
 class Declared:
+    """`label` what it is called on the page, `meaning` the hint below it."""
+
     default: Any
+    kind: Kind
+    group: str
+    label: str
     meaning: str
 
 
 DECLARED: dict[str, Declared] = {
-    "clinic_name": Declared("Chairside Dental School Clinic", "Shown in the navigation, on displays and in print"),
-    "time_zone": Declared("Asia/Colombo", "IANA name of the clinic's time zone; a day is this zone's day"),
-    "idle_lock_seconds": Declared(300, "Seconds without a person's activity after which a terminal locks"),
-    "display_languages": Declared(["en"], "Languages of the public display, in the order they are shown"),
-    "display_voice": Declared(False, "Whether public displays may speak and chime"),
+    "clinic_name": Declared(
+        "Chairside Dental School Clinic",
+        Text(80),
+        "clinic",
+        "Name of the clinic",
+        "Shown on displays, in mails and to authenticator apps.",
+    ),
+    "time_zone": Declared(
+        "Asia/Colombo", OneOf(zones), "clinic", "Time zone", "A day is this zone's day, and every time is shown in it."
+    ),
+    "mail_reply_to": Declared(
+        "", EmailAddress(), "clinic", "Answers to our mails go to", "Nothing: to the sender of the mails."
+    ),
+    "sessions_of_week": Declared(
+        {},
+        Week(),
+        "clinic",
+        "Sessions of the week",
+        "A visit for which nobody came counts as missed when its session is over; on a day without sessions, when the day is.",
+    ),
     "stage_thresholds": Declared(
         {
             "waiting": [20, 45],
@@ -38,22 +95,94 @@ DECLARED: dict[str, Declared] = {
             "awaiting_dismissal": [10, 20],
             "checkout": [10, 20],
         },
-        "Minutes in a stage after which its card is marked long, and very long",
+        MinutesPairs(
+            {
+                stage.value: stage.value.replace("_", " ").capitalize()
+                for stage in (
+                    Stage.WAITING,
+                    Stage.CALLED,
+                    Stage.IN_CHAIR,
+                    Stage.IN_TREATMENT,
+                    Stage.AWAITING_SUPERVISOR,
+                    Stage.AWAITING_DISMISSAL,
+                    Stage.CHECKOUT,
+                )
+            }
+        ),
+        "queue",
+        "Long and very long",
+        "Minutes in a stage after which its card is marked long, and very long.",
     ),
-    "late_after_minutes": Declared(10, "Minutes after the appointment at which an arrival counts as late"),
-    "no_show_calls": Declared(3, "Calls without an answer after which leaving without being seen is offered"),
-    "undo_minutes": Declared(10, "Minutes during which the last move of a queue entry can be undone"),
-    "request_days": Declared(14, "Days after which an undecided assignment request expires"),
+    "late_after_minutes": Declared(
+        10,
+        Whole(0, 240, "minutes"),
+        "queue",
+        "Late after",
+        "Minutes after the appointment at which an arrival counts as late.",
+    ),
+    "no_show_calls": Declared(
+        3,
+        Whole(1, 20, "calls"),
+        "queue",
+        "Calls without an answer",
+        "After so many, leaving without being seen is offered.",
+    ),
+    "undo_minutes": Declared(
+        10, Whole(1, 120, "minutes"), "queue", "Undo", "Minutes during which the last move of a patient can be undone."
+    ),
+    "display_languages": Declared(
+        ["en"], Several(LANGUAGES, most=4), "display", "Languages", "In the order in which they are shown."
+    ),
+    "display_voice": Declared(False, Switch(), "display", "Voice", "Whether public displays may speak and chime."),
+    "idle_lock_seconds": Declared(
+        300,
+        Whole(30, 3600, "seconds"),
+        "sign-in",
+        "Lock after",
+        "Seconds without a person's activity after which a terminal locks.",
+    ),
+    "totp_roles": Declared(
+        [],
+        Several({role.value: role.value.capitalize() for role in Role}),
+        "sign-in",
+        "Second factor",
+        "People of these roles set up a second factor before they can do anything else.",
+    ),
+    "request_days": Declared(
+        14, Whole(1, 365, "days"), "patients", "Requests expire after", "Days after which an undecided request expires."
+    ),
     "load_limits": Declared(
         {"primary": {"3": 8, "4": 14, "5": 20}, "additional": {}, "treatment": {}, "oversight": {}},
-        "Most patients a student of each year may have at once, by kind of assignment; no number is no limit",
+        Limits({kind.value: kind.value.capitalize() for kind in AssignmentKind}, YEARS, 999),
+        "patients",
+        "Most patients of a student",
+        "At once, by kind of assignment and year of study. An empty field is no limit.",
     ),
-    "glass_minutes": Declared(60, "Minutes for which a record opened by breaking the glass can be read"),
-    "audit_years": Declared(10, "Years the trail stays at hand before it is archived; it is never deleted"),
-    "totp_roles": Declared([], "Roles that must sign in with a second factor"),
+    "glass_minutes": Declared(
+        60,
+        Whole(5, 480, "minutes"),
+        "patients",
+        "Broken glass",
+        "Minutes for which a record opened by breaking the glass can be read.",
+    ),
+    "audit_years": Declared(
+        10,
+        Whole(1, 100, "years"),
+        "kept",
+        "Trail at hand",
+        "Years the trail stays at hand before it is archived; it is never deleted.",
+    ),
+    "draft_days": Declared(
+        30,
+        Whole(1, 365, "days"),
+        "kept",
+        "Drafts",
+        "Days for which what somebody typed and never sent is kept for them.",
+    ),
 }
 
 _cache: tuple[float, dict[str, Any]] = (0.0, {})
+_changes = 0  # counts what made the held values void
 
 
 def read(name: str) -> Any:
@@ -61,19 +190,42 @@ def read(name: str) -> Any:
     return _stored().get(name, DECLARED[name].default)
 
 
+def of_group(group: str) -> dict[str, Declared]:
+    return {name: declared for name, declared in DECLARED.items() if declared.group == group}
+
+
+def digest(values: dict[str, Any]) -> str:
+    """What a page has shown of some settings, in few letters: a form carries it, and is refused when they are others by then."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def forget() -> None:
     """Drop the values held in this process (after a change, and between tests)."""
-    global _cache
+    global _cache, _changes
+    _changes += 1
     _cache = (0.0, {})
 
 
-def _stored() -> dict[str, Any]:
-    from clinic.models import Setting
+def changed() -> None:
+    """Drop the values held in this process now, and again when the transaction that is under way has ended, however it ends."""
+    db.session().info["settings"] = True
+    forget()
 
+
+def _stored() -> dict[str, Any]:
     global _cache
     read_at, values = _cache
     if time.monotonic() - read_at > MAX_AGE or not read_at:
+        began, changes = time.monotonic(), _changes
         rows = db.session.execute(select(Setting.name, Setting.value).limit(1000))
         values = {name: json.loads(value) for name, value in rows}
-        _cache = (time.monotonic(), values)
+        if changes == _changes:  # else what was read may be older than what another thread has stored meanwhile
+            _cache = (began, values)
     return values
+
+
+@event.listens_for(Session, "after_commit")
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    if not session.in_nested_transaction() and session.info.pop("settings", False):
+        forget()

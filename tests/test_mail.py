@@ -8,6 +8,7 @@ from email.policy import default
 import pytest
 
 from clinic import mail
+from clinic.operations.settings import change_setting
 from tests.conftest import make_config
 from tests.services import free_port
 from tests.visitor import Visitor
@@ -55,6 +56,14 @@ def test_a_letter_arrives_whole(sink):
     letter = message_from_bytes(sink.letters[0].replace("\r\n..", "\r\n.").encode(), policy=default)
     assert (letter["To"], letter["From"], letter["Subject"]) == ("ruwan@clinic.test", "clinic@clinic.test", "Grüße")
     assert letter.get_content().replace("\r\n", "\n") == "Dr. රුවන්\n.\nlast line\n"
+    assert letter["Reply-To"] is None
+
+
+def test_answers_go_where_the_clinic_wants_them(context, world, sink, monkeypatch):
+    monkeypatch.setitem(context.config, "CHAIRSIDE", config(sink.server_address[1]))
+    change_setting("mail_reply_to", "desk@clinic.test", actor=world.user("adel"))
+    mail.post("ruwan@clinic.test", "Hello", "Text\n").join(10)
+    assert message_from_bytes(sink.letters[0].encode(), policy=default)["Reply-To"] == "desk@clinic.test"
 
 
 def test_a_forgotten_password_sends_one_link_to_its_owner(app, world, sink, monkeypatch):

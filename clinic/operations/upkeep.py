@@ -5,14 +5,13 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete
 
-from clinic import clock
+from clinic import clock, settings
 from clinic.extensions import db
 from clinic.models import Change, Draft, OnceKey, PasswordReset
 
 # How long what has served its purpose is kept.
 CHANGES_KEPT = timedelta(days=2)  # a page that was away for longer fetches anew anyway
 ONCE_KEYS_KEPT = timedelta(days=7)  # nobody sends the same form again after a week
-DRAFTS_KEPT = timedelta(days=30)
 RESETS_KEPT = timedelta(days=30)
 
 
@@ -25,7 +24,7 @@ def forget_what_has_served() -> int:
     kept = (
         (Change.at, CHANGES_KEPT),
         (OnceKey.created_at, ONCE_KEYS_KEPT),
-        (Draft.updated_at, DRAFTS_KEPT),
+        (Draft.updated_at, timedelta(days=settings.read("draft_days"))),
         (PasswordReset.created_at, RESETS_KEPT),
     )
     forgotten = 0

@@ -78,7 +78,6 @@ class TestList:
             assert person.get("/people/").status_code == 403
             assert person.post("/people/", NEW).status_code == 403
             assert person.post(f"/people/{world.people['rita']}/deactivate").status_code == 403
-            assert person.get("/people/second-factor").status_code == 403
 
 
 class TestCreate:
@@ -230,17 +229,6 @@ class TestSignInOfOthers:
             rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/people") and "DELETE" in rule.methods
         ]
 
-    def test_the_roles_with_a_second_factor_are_set(self, app, adel, browser_of):
-        from clinic import settings
-
-        assert adel.post("/people/second-factor", {"role": ["supervisor", "king"]}).status_code == 303
-        settings.forget()
-        assert browser_of("silva").get("/account/pin").location == "/account/second-factor"
-        assert "setting.change" in acts(app)
-        adel.post("/people/second-factor", {})
-        settings.forget()
-        assert browser_of("silva").get("/account/pin").status_code == 200
-
 
 def test_looking_changes_nothing(app, adel, world):
     with app.app_context():
@@ -249,7 +237,6 @@ def test_looking_changes_nothing(app, adel, world):
         "/people/",
         "/people/new",
         f"/people/{world.people['kamal']}",
-        "/people/second-factor",
         f"/people/{world.people['kamal']}/temporary-password",
     ):
         assert adel.get(url).status_code == 200

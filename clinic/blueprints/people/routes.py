@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from clinic import passwords, security, sessions, settings
+from clinic import passwords, security, sessions
 from clinic.access import Permission, requires
 from clinic.blueprints.people.forms import PersonForm
 from clinic.errors import Conflict, DomainError
@@ -16,7 +16,6 @@ from clinic.htmx import go_to
 from clinic.models import Role, User
 from clinic.operations import people as operations
 from clinic.operations import second_factor
-from clinic.operations.settings import change_setting
 from clinic.queries import people
 from clinic.queries.places import departments
 
@@ -125,22 +124,6 @@ def remove_second_factor(person_id: int) -> ResponseReturnValue:
     person = _known(person_id)
     second_factor.remove(person, actor=current_user)
     return go_to(url_for("people.show", person_id=person_id), say=f"{person.name} signs in without a second factor now")
-
-
-@bp.get("/second-factor")
-@requires(Permission.MANAGE_SETTINGS)
-def factor_roles() -> ResponseReturnValue:
-    """Which roles must sign in with a second factor."""
-    return render_template("people/second_factor.html", roles=list(Role), needed=settings.read("totp_roles"))
-
-
-@bp.post("/second-factor")
-@requires(Permission.MANAGE_SETTINGS)
-def require_factor() -> ResponseReturnValue:
-    """Set which roles must sign in with a second factor."""
-    chosen = [role.value for role in Role if role.value in request.form.getlist("role")]
-    change_setting("totp_roles", chosen, actor=current_user)
-    return go_to(url_for("people.factor_roles"), say="The roles with a second factor are set")
 
 
 def _known(person_id: int) -> User:
