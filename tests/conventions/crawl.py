@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from clinic import access, clock
 from clinic.extensions import db
-from clinic.models import Assignment, AssignmentKind, Display, Patient, Role, Stage
+from clinic.models import Assignment, AssignmentKind, Display, Patient, Role, Setting, Stage
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
 from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
@@ -100,6 +100,7 @@ def furnish(world: World) -> list[str]:
         actor=adel,
     )
     deactivate(former.id, actor=adel)
+    db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(Display(token_hash="e" * 64, name="Waiting room", created_at=at, paired_at=at))
     db.session.commit()
     return [f"/people/{former.id}"]

@@ -113,6 +113,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),
         "token": "no-such-token-0123456789",
         "filename": "css/app.css",
+        "group": "queue",
     }
 
 
