@@ -12,6 +12,7 @@ from clinic.models.patient import (
     PatientToken,
     Severity,
     Sex,
+    Unowned,
 )
 from clinic.models.place import Chair, Department, Display
 from clinic.models.queue import (
@@ -85,6 +86,7 @@ __all__ = [
     "SignInThrottle",
     "Stage",
     "SupervisorCall",
+    "Unowned",
     "User",
     "Visit",
     "VisitStatus",

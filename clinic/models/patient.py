@@ -144,3 +144,22 @@ class Assignment(Base):
         Index("ix_assignment_patient", "patient_id", "ends_at"),
         TABLE_OPTIONS,
     )
+
+
+class Unowned(Base):
+    """A patient who has lost their primary clinician and waits for another: whose supervisors must find one, and since when.
+
+    The row goes when somebody becomes primary. A patient whom nobody ever had is not here: nobody has left them.
+    """
+
+    __tablename__ = "unowned"
+
+    patient_id: Mapped[int] = references("patient.id", primary_key=True)
+    department_id: Mapped[int] = references("department.id")
+    from_id: Mapped[int] = references("user.id")  # who had them last
+    since: Mapped[datetime]
+
+    patient = link("Patient")
+    giver = link("User")
+
+    __table_args__ = (Index("ix_unowned_department", "department_id", "since", "patient_id"), TABLE_OPTIONS)

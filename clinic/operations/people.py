@@ -1,12 +1,12 @@
 """What an administrator does with people: they come, change roles, leave and come back. Nobody is ever deleted."""
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from clinic import audit, clock, live
+from clinic import audit, clock
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.models import Assignment, Department, Role, User
-from clinic.operations import throttle
+from clinic.models import Department, Role, User
+from clinic.operations import leaving, throttle
 from clinic.operations.account import void_links
 from clinic.operations.locks import locked
 from clinic.operations.sign_in import end_sessions
@@ -62,6 +62,7 @@ def change_person(
     """Change name, address, role, department or year. Another role, department, year or address ends the person's sessions;
     another role ends their assignments too. Raises Conflict when the form is older than the row."""
     admins = _admins()
+    leaving.hold(person_id)
     person = locked(User, person_id)
     email = email.strip().lower()
     wanted = {
@@ -71,7 +72,7 @@ def change_person(
         "department_id": department_id,
         "year": year if role is Role.STUDENT else None,
     }
-    before = _facts(person)
+    before, was_in = _facts(person), person.department_id
     if person.version != version:
         raise Conflict(
             f"{person.name} was changed by somebody else meanwhile. Nothing was saved; look at it as it is now.",
@@ -91,7 +92,7 @@ def change_person(
     if before | {"name": ""} != after | {"name": ""}:
         end_sessions(person, reason="role or place changed", actor=actor)
     if before["role"] != after["role"]:
-        _end_assignments(person, "Role changed", actor)
+        leaving.leave_everything(person, department_id=was_in, reason="Role changed", actor=actor)
     db.session.flush()
     return person
 
@@ -116,6 +117,7 @@ def reset_password(person_id: int, *, password_hash: str, actor: User) -> User:
 def deactivate(person_id: int, *, actor: User) -> User:
     """Let a person no longer sign in; ends sessions, remembered devices, mailed links and running assignments."""
     admins = _admins()
+    leaving.hold(person_id)
     person = locked(User, person_id)
     if not person.active:
         return person
@@ -125,7 +127,7 @@ def deactivate(person_id: int, *, actor: User) -> User:
     void_links(person)
     audit.record("people.deactivate", f"Deactivated {person.name}", actor=actor, subject=person)
     end_sessions(person, reason="deactivated", actor=actor)
-    _end_assignments(person, "Deactivated", actor)
+    leaving.leave_everything(person, department_id=person.department_id, reason="Deactivated", actor=actor)
     db.session.flush()
     return person
 
@@ -166,26 +168,6 @@ def _admins() -> set[int]:
     """The active administrators, their rows locked in one order, so that two of them cannot remove each other at once."""
     query = select(User.id).where(User.role == Role.ADMIN, User.active).order_by(User.id).with_for_update()
     return set(db.session.execute(query).scalars())
-
-
-def _end_assignments(person: User, reason: str, actor: User) -> None:
-    at = clock.now()
-    ended = db.session.execute(
-        update(Assignment)
-        .where(Assignment.user_id == person.id, (Assignment.ends_at.is_(None)) | (Assignment.ends_at > at))
-        .values(ends_at=at, ended_by_id=actor.id, end_reason=reason)
-        .execution_options(synchronize_session=False)
-    ).rowcount  # type: ignore[attr-defined]
-    if ended:
-        audit.record(
-            "assignment.end_all",
-            f"Ended {ended} assignments of {person.name}",
-            actor=actor,
-            subject=person,
-            reason=reason,
-        )
-    if person.department_id:
-        live.nudge(f"queue:{person.department_id}")
 
 
 def _facts(person: User) -> dict[str, object]:

@@ -179,6 +179,42 @@ def move_visit(visit: Visit, *, to: VisitStatus, version: int, actor: User, reas
     return visit
 
 
+def change_student(visit: Visit, *, to: User | None, actor: User) -> Visit:
+    """Another student for a visit that is planned or going on, or none for now; a supervisor who takes it treats without a student.
+
+    The patient's row is locked by the caller. Raises DomainError naming the clash when the new student is taken for a part of the time.
+    """
+    visit = locked(Visit, visit.id)
+    former = visit.student_id
+    db.session.execute(
+        delete(Booking)
+        .where(Booking.visit_id == visit.id, Booking.resource == f"student:{former}")
+        .execution_options(synchronize_session=False)
+    )
+    visit.student_id = to.id if to and to.role is Role.STUDENT else None
+    if to and to.role is Role.SUPERVISOR:
+        visit.supervisor_id = to.id
+    db.session.flush()
+    if visit.student_id is not None and not visit.walk_in:
+        _book_for(visit, [f"student:{visit.student_id}"])
+    audit.record(
+        "visit.change_student",
+        f"The visit on {when(visit.starts_at)} is with {to.name if to else 'no student yet'}",
+        actor=actor,
+        subject=visit,
+        patient=visit.patient_id,
+        before={"student_id": former},
+        after={"student_id": visit.student_id, "supervisor_id": visit.supervisor_id},
+    )
+    live.nudge(f"queue:{visit.department_id}")
+    return visit
+
+
+def slots_of(visit: Visit) -> list[datetime]:
+    """The quarters of an hour a visit takes."""
+    return [visit.starts_at + SLOT * step for step in range(visit.minutes // SLOT_MINUTES)]
+
+
 def mark_missed_visits(before: datetime, *, limit: int = 200) -> int:
     """Mark scheduled visits whose appointment was before this instant as not attended; answers how many, at most `limit`.
 
@@ -262,12 +298,12 @@ def _check_people(patient: Patient, student: User | None, supervisor: User | Non
 
 
 def _book(visit: Visit) -> None:
-    resources = {
-        f"{kind}:{number}": number
-        for kind, number in (("chair", visit.chair_id), ("student", visit.student_id), ("patient", visit.patient_id))
-        if number is not None
-    }
-    slots = [visit.starts_at + SLOT * step for step in range(visit.minutes // SLOT_MINUTES)]
+    taken = (("chair", visit.chair_id), ("student", visit.student_id), ("patient", visit.patient_id))
+    _book_for(visit, [f"{kind}:{number}" for kind, number in taken if number is not None])
+
+
+def _book_for(visit: Visit, resources: list[str]) -> None:
+    slots = slots_of(visit)
     rows = [
         {"resource": resource, "slot": slot, "visit_id": visit.id} for resource in sorted(resources) for slot in slots
     ]

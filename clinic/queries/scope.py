@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from clinic import clock
-from clinic.models import Assignment, BrokenGlass, Patient, QueueEntry, Role, User, Visit, VisitStatus
+from clinic.models import Assignment, BrokenGlass, Patient, QueueEntry, Role, Unowned, User, Visit, VisitStatus
 
 # Whether a broken glass lets the viewer see: while something is only looked at, never while something is changed. Set once per
 # request by the web layer, by its method.
@@ -45,7 +45,8 @@ def _grants(viewer: User) -> list[Select[int]]:
     """What lets a viewer see a patient, each as a select of patient ids.
 
     Students: an assignment of their own that is running. Supervisors: an assignment of their own or of a student of their
-    department, or a visit under them or of someone present in their department. Everyone, while looking: a glass they broke.
+    department, a visit under them or of someone present in their department, or a patient whom a student of their department has
+    left without an owner. Everyone, while looking: a glass they broke.
     """
     return _given(viewer) + ([_by_glass(viewer)] if only_looking.get() else [])
 
@@ -69,7 +70,9 @@ def _given(viewer: User) -> list[Select[int]]:
         present = select(visit.patient_id).where(
             visit.status == VisitStatus.ARRIVED, visit.department_id == viewer.department_id
         )
-        return [own, of_department, under_them, present]
+        unowned = aliased(Unowned)
+        left = select(unowned.patient_id).where(unowned.department_id == viewer.department_id)
+        return [own, of_department, under_them, present, left]
     return []
 
 

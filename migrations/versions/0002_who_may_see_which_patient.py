@@ -227,9 +227,29 @@ def upgrade() -> None:
     op.create_index("ix_request_department", "request", ["department_id", "status", "asked_at"], unique=False)
     op.create_index("ix_request_expiry", "request", ["status", "expires_at"], unique=False)
     op.create_index("ix_request_patient", "request", ["patient_id", "status"], unique=False)
+    op.create_table(
+        "unowned",
+        sa.Column("patient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("department_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("from_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("since", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["department_id"], ["department.id"], name=op.f("fk_unowned_department_id"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(["from_id"], ["user.id"], name=op.f("fk_unowned_from_id"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patient.id"], name=op.f("fk_unowned_patient_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("patient_id", name=op.f("pk_unowned")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+    )
+    op.create_index("ix_unowned_department", "unowned", ["department_id", "since", "patient_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("unowned")
     op.drop_table("request")
     op.drop_table("notice")
     op.drop_table("broken_glass")
