@@ -27,7 +27,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Permission(enum.Enum):
     """Each member's value is what it allows, in words; `docs/permissions.md` is generated from it."""
 
-    USE_ACCOUNT = "see and change one's own account: password, PIN, second factor, sessions, drafts"
+    USE_ACCOUNT = "see and change one's own account: password, PIN, second factor, sessions, drafts, notices"
     FIND_PATIENTS = "search and list the patients one may see, and open their overview"
     REGISTER_PATIENT = "register a new patient"
     EDIT_PATIENT = "change a patient's demographics"

@@ -6,6 +6,7 @@ from flask import Flask, g, request, url_for
 from flask_login import current_user
 
 from clinic import access, assets, clock, once, security, settings
+from clinic.queries.notices import unread_notices
 
 
 class Place(NamedTuple):
@@ -31,6 +32,7 @@ PLACES = (
 )
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),
+    Place("Notices", "notices.index", "USE_ACCOUNT", "bell"),
     Place("Sessions", "account.sessions", "USE_ACCOUNT", "history"),
     Place("Password", "account.password", "USE_ACCOUNT", "lock"),
     Place("PIN", "account.pin", "USE_ACCOUNT", "keyboard"),
@@ -49,6 +51,7 @@ def init_app(app: Flask) -> None:
         asset=assets.asset,
         toast=toast,
         navigation=navigation,
+        unread_notices=lambda: unread_notices(current_user),
         account_places=ACCOUNT_PLACES[1:],
     )
 

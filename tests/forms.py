@@ -58,7 +58,7 @@ def _fields(inside: str) -> dict[str, str]:
             if "checked" in named or name not in fields:
                 fields[name] = named.get("value", "on")
         elif tag == "textarea":
-            fields[name] = unescape(content.removeprefix("\n"))
+            fields[name] = unescape(content.removeprefix("\r").removeprefix("\n"))
         elif tag != "button" or name not in fields:
             fields[name] = named.get("value", "on" if kind == "checkbox" else "")
     return fields

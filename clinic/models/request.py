@@ -105,4 +105,8 @@ class Notice(Base):
     read_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(String(500))  # where one was asked for
 
-    __table_args__ = (Index("ix_notice_user", "user_id", "read_at", "id"), TABLE_OPTIONS)
+    __table_args__ = (
+        Index("ix_notice_user", "user_id", "read_at", "id"),
+        Index("ix_notice_newest", "user_id", "id"),
+        TABLE_OPTIONS,
+    )

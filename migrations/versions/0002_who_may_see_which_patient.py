@@ -134,6 +134,7 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
+    op.create_index("ix_notice_newest", "notice", ["user_id", "id"], unique=False)
     op.create_index("ix_notice_user", "notice", ["user_id", "read_at", "id"], unique=False)
     op.create_table(
         "request",

@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from clinic import access, clock
 from clinic.extensions import db
 from clinic.models import Assignment, AssignmentKind, Display, Patient, Role, Setting, Stage
+from clinic.operations.notices import tell
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
 from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
@@ -47,6 +48,7 @@ TYPED = {
     "time": "10:15",
     "role": "nurse",
     "minutes": "60",
+    "words": "I stood in for a colleague",
 }
 TYPED_IN = {"POST /displays/pair": {"code": "ABC123"}}
 # Writes that no form on a page can show to work, each with its reason. Empty is right.
@@ -89,6 +91,8 @@ def furnish(world: World) -> list[str]:
         )
     )
     second_supervisor(world)
+    tell(world.people["kamal"], "Your request was returned", kind="request.returned", url="/my-queue")
+    tell(world.people["kamal"], "You opened a record and nobody knows why", kind="record.unexplained")
     world.user("rita").totp_confirmed_at = at
     former = create_person(
         name="Dilani Peiris",

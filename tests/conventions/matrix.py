@@ -17,6 +17,7 @@ from clinic.models import (
     AuthSession,
     CallReason,
     Display,
+    Notice,
     Priority,
     QueueEntry,
     Severity,
@@ -58,6 +59,7 @@ class Cell:
 def deepen(world: World) -> None:
     """Add to the world what routes about visits, entries, calls, alerts, displays and sessions need. Commits."""
     from clinic.operations.calls import call_supervisor
+    from clinic.operations.notices import tell
     from clinic.operations.queue import call_to_chair, move
     from clinic.operations.visits import add_walk_in, check_in
 
@@ -89,6 +91,7 @@ def deepen(world: World) -> None:
             )
         )
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
+    tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
 
 
@@ -111,6 +114,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "person_id": world.people["omar"],
         "display_id": db.session.scalar(select(Display.id).order_by(Display.id).limit(1)),
         "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),
+        "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "token": "no-such-token-0123456789",
         "filename": "css/app.css",
         "group": "queue",
