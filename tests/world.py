@@ -19,6 +19,7 @@ from clinic.models import (
     AlertKind,
     Assignment,
     AssignmentKind,
+    AuditHead,
     Chair,
     Counter,
     Department,
@@ -89,6 +90,7 @@ def build_world() -> World:
     at = clock.now()
     hashed, pin = passwords.hashed(PASSWORD), passwords.hashed(PIN)
     db.session.add(Counter(name="live", value=0))
+    db.session.merge(AuditHead(id=1, seq=0, mac=""))  # there already, unless the tables were emptied
     for name, letter in (("restorative", "A"), ("orthodontics", "B")):
         row = _add(Department(name=name.title(), letter=letter))
         world.departments[name] = row.id

@@ -42,7 +42,7 @@ def test_whoever_must_do_something_first_can_do_it_in_peace(page_of, live_server
     expect(page.locator("#live")).to_have_count(0)
     if held_by == "temporary password":
         page.get_by_label("New password").fill("quiet lamps over harbour")
-        page.get_by_label("Present password").fill(PASSWORD)
+        page.get_by_label("Your password now").fill(PASSWORD)
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/account/password" not in url)
         expect(page.locator("#live")).to_have_count(1)

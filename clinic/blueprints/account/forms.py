@@ -8,7 +8,7 @@ from clinic import passwords
 
 class PresentPasswordForm(Form):
     present = PasswordField(
-        "Present password",
+        "Your password now",
         [InputRequired("Type your present password."), Length(max=passwords.MOST)],
         render_kw={"autocomplete": "current-password"},
     )

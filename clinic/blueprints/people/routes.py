@@ -37,7 +37,9 @@ def index() -> ResponseReturnValue:
 @requires(Permission.MANAGE_USERS)
 def new() -> ResponseReturnValue:
     """The form to add a person."""
-    return _new_page(PersonForm().choose_from(departments(current_user)))
+    form = PersonForm()
+    form.name.render_kw = {**form.name.render_kw, "autofocus": True}
+    return _new_page(form.choose_from(departments(current_user)))
 
 
 @bp.post("/")

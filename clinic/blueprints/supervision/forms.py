@@ -38,6 +38,11 @@ class CallForm(VersionForm):
         filters=[lambda text: (text or "").strip()],
     )
 
+    def lead(self) -> "CallForm":
+        """Itself, with the cursor where the note is typed."""
+        self.note.render_kw = {"autofocus": True}
+        return self
+
     def offer(self, stage: Stage) -> "CallForm":
         """Itself, offering only what one may call for in this stage."""
         reasons = [reason for reason in CallReason if stage in CALL_STAGES[reason]]

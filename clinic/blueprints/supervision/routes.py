@@ -85,7 +85,7 @@ def call_patient(entry_id: int) -> ResponseReturnValue:
 def ask(entry_id: int) -> ResponseReturnValue:
     """Call a supervisor with a note: a page of its own, because what is typed must not be refreshed away."""
     row = row_for(current_user, entry_id) or abort(404)
-    return render_template("supervision/call.html", row=row, form=CallForm(version=row.version).offer(row.stage))
+    return render_template("supervision/call.html", row=row, form=CallForm(version=row.version).offer(row.stage).lead())
 
 
 @bp.post("/my-queue/<int:entry_id>/supervisor")

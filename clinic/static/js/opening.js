@@ -25,5 +25,14 @@ document.addEventListener(
   },
   true,
 );
+// A live region that was redrawn took away the button that was just pressed: its card keeps the focus, at its first button.
+let card = null;
+document.addEventListener("htmx:before:swap", () => (card = document.activeElement?.closest("article[id], li[id]")?.id));
+document.addEventListener("htmx:after:swap", () => {
+  if (card && document.activeElement === document.body) {
+    document.getElementById(card)?.querySelector("button, a")?.focus({ preventScroll: true });
+  }
+  card = null;
+});
 // Buttons that need JavaScript are hidden in the page and shown here.
 for (const element of document.querySelectorAll("[data-needs-js][hidden]")) element.hidden = false;
