@@ -6,15 +6,14 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from clinic import clock, hours, passwords, storage
+from clinic import passwords, storage, timer
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import Role
 from clinic.operations import chain
 from clinic.operations.departments import open_department
+from clinic.operations.jobs import JOBS
 from clinic.operations.people import create_person
-from clinic.operations.upkeep import forget_what_has_served
-from clinic.operations.visits import mark_missed_visits
 
 
 def init_app(app: Flask) -> None:
@@ -114,15 +113,23 @@ def add_department(name: str, letter: str, chairs: int) -> None:
 
 @click.command("jobs")
 @with_appcontext
-def jobs() -> None:
-    """What a timer does, every few minutes: mark the visits of past sessions that were missed, and forget what has served its purpose."""
-    missed = 0
-    while marked := mark_missed_visits(hours.over_before(clock.now())):
-        db.session.commit()
-        missed += marked
-    forgotten = forget_what_has_served()
-    db.session.commit()
-    click.echo(f"{missed} visits marked as not attended, {forgotten} old rows forgotten.")
+@click.argument("names", nargs=-1, type=click.Choice(sorted(JOBS)))
+def jobs(names: tuple[str, ...]) -> None:
+    """Run the jobs that are due, for a timer that calls this every few minutes; or those that are named, now.
+
+    The exit status is 1 when one of them failed; the others are run all the same.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    failed = False
+    for name in names or JOBS:
+        outcome = timer.run(app, name, now=bool(names))
+        if outcome:
+            failed = failed or not outcome.succeeded
+            click.echo(f"{name}: {'' if outcome.succeeded else 'failed. '}{outcome.summary}")
+        elif names:
+            click.echo(f"{name}: is running already.")
+    if failed:
+        sys.exit(1)
 
 
 @click.command("verify-audit")

@@ -7,7 +7,9 @@ from sqlalchemy import func, select, update
 
 from clinic import clock, passwords
 from clinic.extensions import db
-from clinic.models import AuditEvent, Chair, Change, Department, OnceKey, Role, User, VisitStatus
+from clinic.models import AuditEvent, Chair, Change, Department, JobRun, OnceKey, Role, User, VisitStatus
+from clinic.operations.jobs import JOBS
+from clinic.operations.settings import change_setting
 from tests.ledger import fill
 
 
@@ -42,7 +44,8 @@ def test_jobs_mark_the_missed_visits_of_past_days_only(run, world):
     yesterday.starts_at = clock.start_of(clock.today()) - timedelta(hours=1)
     today.starts_at = clock.start_of(clock.today())
     db.session.commit()
-    assert run("jobs").exit_code == 0
+    result = run("jobs", "missed-visits")
+    assert (result.exit_code, result.output) == (0, "missed-visits: 1 visits marked as not attended.\n")
     db.session.expire_all()
     assert world.visit("fernando").status is VisitStatus.DID_NOT_ATTEND
     assert world.visit("perera").status is VisitStatus.SCHEDULED
@@ -60,7 +63,7 @@ def test_jobs_forget_what_has_served_and_are_safe_to_repeat(run, world):
     )
     db.session.commit()
     for _ in range(2):
-        result = run("jobs")
+        result = run("jobs", "clean-up")
         assert result.exit_code == 0, result.output
     assert "0 old rows forgotten" in result.output
     assert db.session.scalars(select(Change.seq).where(Change.seq > 9000)).all() == [9002]
@@ -123,3 +126,40 @@ def test_archive_audit_moves_what_is_old(run, world, shelf, monkeypatch):
         result = run("archive-audit")
     assert result.exit_code == 1
     assert "does not answer" in result.output
+
+
+def test_jobs_mark_what_was_missed_in_a_session_that_is_over(run, world):
+    day = clock.today()
+    weekday = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[day.weekday()]
+    change_setting("sessions_of_week", {weekday: [["08:00", "12:00"], ["13:00", "17:00"]]}, actor=world.user("adel"))
+    for name, hour in (("fernando", 11), ("perera", 12), ("wu", 14)):
+        world.visit(name).starts_at = clock.start_of(day) + timedelta(hours=hour)
+    db.session.commit()
+    for hour, missed in ((11, 0), (12, 1), (16, 0), (17, 2)):
+        with clock.frozen(clock.start_of(day) + timedelta(hours=hour, minutes=1)):
+            assert f": {missed} visits" in run("jobs", "missed-visits").output, hour
+
+
+def test_jobs_run_what_is_due_once_and_go_on_when_one_fails(run, world, shelf, monkeypatch):
+    at = clock.now()
+    with clock.frozen(at):
+        result = run("jobs")
+        assert result.exit_code == 0, result.output
+        assert {line.split(":")[0] for line in result.output.splitlines()} == set(JOBS)
+        assert run("jobs").output == ""
+    shelf.away = True
+    with clock.frozen(at + timedelta(days=2)):
+        result = run("jobs")
+        assert result.exit_code == 1
+        assert "anchor-audit: failed. The object store does not answer" in result.output
+        assert "clean-up: " in result.output
+        assert run("jobs").output == "", "what failed is not due again at once"
+    with clock.frozen(at + timedelta(days=2, minutes=5)):
+        assert {line.split(":")[0] for line in run("jobs").output.splitlines()} == {"anchor-audit", "verify-audit"}
+    runs = db.session.execute(select(JobRun.name, JobRun.succeeded).order_by(JobRun.id)).all()
+    assert [succeeded for name, succeeded in runs if name == "anchor-audit"] == [True, False, False]
+    assert [succeeded for name, succeeded in runs if name == "clean-up"] == [True, True]
+
+
+def test_a_job_that_does_not_exist_is_no_job(run):
+    assert run("jobs", "make-coffee").exit_code == 2

@@ -78,12 +78,13 @@ class AuditArchive(Base):
 
 
 class Job(Base):
-    """A job of the timer: held by one run at a time, until `held_until` at the latest."""
+    """A job of the timer: held by one run at a time, until `held_until` unless it is renewed."""
 
     __tablename__ = "job"
 
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
     held_until: Mapped[datetime | None]
+    holder: Mapped[str | None] = mapped_column(String(32))  # random, of the run that holds it
 
 
 class JobRun(Base):

@@ -32,6 +32,7 @@ def upgrade() -> None:
         "job",
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("held_until", UtcDateTime(), nullable=True),
+        sa.Column("holder", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_job")),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",

@@ -1,0 +1,186 @@
+"""What the clinic does by itself, and holding a job so that no two run it at once.
+
+A run holds its job by a row that says until when; it renews this while it works (clinic/timer.py). Who is killed does not renew, and
+the job is free again after `LEASE`. Whatever a run stores is committed together with the proof that it still held the job, so that
+one that slept for too long stores nothing (docs/decisions/0034-settings-jobs-status.md).
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, false, or_, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from clinic import audit, clock, hours
+from clinic.errors import DomainError
+from clinic.extensions import db
+from clinic.models import AuditEvent, Job, JobRun, User
+from clinic.operations import chain
+from clinic.operations.upkeep import forget_what_has_served
+from clinic.operations.visits import mark_missed_visits
+
+LEASE = timedelta(minutes=2)  # without being renewed
+RETRY = timedelta(minutes=5)  # after a run that failed, unless the job would be due sooner anyway
+EARLY = timedelta(
+    seconds=60
+)  # so much earlier a job may run: else an hourly one would come later with every call of the timer
+CUT_OFF = "It was cut off before it was done."
+# MySQL's and MariaDB's word for an account that may not do this.
+NOT_ALLOWED = frozenset({1142, 1044, 1045, 1227})
+
+Keep = Callable[[], None]
+
+
+class Failed(Exception):  # noqa: N818 - of a job, not of the program
+    """The job could not do what it is for. The sentence names no patient."""
+
+
+class Lost(Exception):  # noqa: N818
+    """Another run holds the job now: this one must not store anything."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """`run` does it and answers what came of it in a sentence that names no patient. It may call what it is given to keep what it has
+    done so far; else all of it is one transaction."""
+
+    title: str
+    every: timedelta
+    run: Callable[[Keep], str]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A run that holds its job."""
+
+    name: str
+    holder: str
+    run_id: int
+
+
+def _missed_visits(keep: Keep) -> str:
+    missed = 0
+    while marked := mark_missed_visits(hours.over_before(clock.now())):
+        missed += marked
+        keep()
+    return f"{missed} visits marked as not attended."
+
+
+def _clean_up(_keep: Keep) -> str:
+    return f"{forget_what_has_served()} old rows forgotten."
+
+
+def _anchor(_keep: Keep) -> str:
+    try:
+        return chain.anchor()
+    except DomainError as broken:
+        raise Failed(broken.sentence) from None
+
+
+def _verify(_keep: Keep) -> str:
+    verdict = chain.verify()
+    if not verdict.is_good:
+        raise Failed(verdict.sentence)
+    return verdict.sentence
+
+
+def _archive(keep: Keep) -> str:
+    if not chain.is_archiving_due():
+        return "Nothing is old enough."
+    try:
+        with db.session.begin_nested():
+            db.session.execute(delete(AuditEvent).where(false()))
+    except DBAPIError as error:
+        if next(iter(getattr(error.orig, "args", ())), None) not in NOT_ALLOWED:
+            raise
+        raise Failed(
+            "Old events wait to be archived, which the application's own account may not do: "
+            "run flask archive-audit with the account that migrations use."
+        ) from None
+    moved = 0
+    try:
+        while count := chain.archive_next():
+            moved += count
+            keep()
+    except DomainError as broken:
+        raise Failed(f"{broken.sentence} {moved} events were moved before.") from None
+    return f"{moved} events were moved to the archive."
+
+
+JOBS: dict[str, Declared] = {
+    "missed-visits": Declared("Missed visits", timedelta(minutes=10), _missed_visits),
+    "anchor-audit": Declared("Anchoring the trail", timedelta(hours=1), _anchor),
+    "verify-audit": Declared("Verifying the trail", timedelta(days=1), _verify),
+    "archive-audit": Declared("Archiving the trail", timedelta(days=1), _archive),
+    "clean-up": Declared("Clean-up", timedelta(hours=6), _clean_up),
+}
+
+
+def claim(name: str, *, now: bool = False) -> Hold | None:
+    """Hold a job that is due, or whether it is or not with `now`; None when it is not due or another run holds it. Commit at once."""
+    at, holder = clock.now(), secrets.token_hex(16)
+    _make_row(name)
+    free = or_(Job.held_until.is_(None), Job.held_until <= at)
+    taken = update(Job).where(Job.name == name, free).values(held_until=at + LEASE, holder=holder)
+    if not _rows(taken):
+        return None
+    if not now and not _is_due(name):
+        _rows(update(Job).where(Job.name == name).values(held_until=None, holder=None))
+        return None
+    # Whoever held it before and did not say how it ended was killed.
+    cut_off = update(JobRun).where(JobRun.name == name, JobRun.ended_at.is_(None))
+    _rows(cut_off.values(ended_at=at, succeeded=False, summary=CUT_OFF))
+    run = JobRun(name=name, started_at=at)
+    db.session.add(run)
+    db.session.flush()
+    return Hold(name, holder, run.id)
+
+
+def renew(hold: Hold) -> None:
+    """Hold the job for another while. Raises Lost when another run took it: the transaction must not be committed then."""
+    until = clock.now() + LEASE
+    if not _rows(update(Job).where(Job.name == hold.name, Job.holder == hold.holder).values(held_until=until)):
+        raise Lost
+
+
+def finish(hold: Hold, *, succeeded: bool, summary: str) -> None:
+    """Say how the run ended and let go of the job, in the run's own transaction. Raises Lost like `renew`."""
+    renew(hold)
+    ended = update(JobRun).where(JobRun.id == hold.run_id, JobRun.ended_at.is_(None))
+    _rows(ended.values(ended_at=clock.now(), succeeded=succeeded, summary=summary[:500]))
+    _rows(update(Job).where(Job.name == hold.name).values(held_until=None, holder=None))
+
+
+def ask_for(name: str, *, actor: User) -> None:
+    """Note that a person wants a job run now. Raises DomainError while it runs."""
+    held_until = db.session.execute(select(Job.held_until).where(Job.name == name)).scalar()
+    if held_until is not None and held_until > clock.now():
+        raise DomainError(f"“{JOBS[name].title}” is running already. Look again in a minute.")
+    audit.record("job.run", f"Had the job “{JOBS[name].title}” run", actor=actor, subject=f"job:{name}")
+    db.session.flush()
+
+
+def _make_row(name: str) -> None:
+    if db.session.execute(select(Job.name).where(Job.name == name)).first() is None:
+        try:
+            with db.session.begin_nested():
+                db.session.add(Job(name=name))
+        except IntegrityError:
+            return  # another run made it at the same moment
+
+
+def _is_due(name: str) -> bool:
+    runs = select(JobRun.started_at, JobRun.succeeded).where(JobRun.name == name).order_by(JobRun.id.desc()).limit(1)
+    last = db.session.execute(runs).first()
+    if last is None or last.succeeded is None:  # never run, or killed
+        return True
+    every = JOBS[name].every if last.succeeded else min(JOBS[name].every, RETRY)
+    return clock.now() - last.started_at >= every - EARLY
+
+
+def _rows(statement: Any) -> int:
+    done = db.session.execute(statement.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", done).rowcount
