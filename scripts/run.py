@@ -31,6 +31,10 @@ SEED = ("seed-demo", "--patients", "400", "--years", "2", "--if-empty")
 GRACE = 15  # seconds a child has to stop by itself; gunicorn's own limit is 10
 STORE_GRACE = 2  # the object store waits for itself for ever; what it acknowledged is on disk by then
 STEADY = 30  # a child that lived this long and then ended is simply started again
+JOBS_AFTER, JOBS_EVERY = (
+    20,
+    300,
+)  # seconds from the start to the first call of `flask jobs`, and from the end of one to the next
 TRIES = 5  # a child that keeps ending sooner is given up, and everything is stopped
 
 stopping = threading.Event()
@@ -45,14 +49,14 @@ def main() -> None:
     runtime = Path(tempfile.mkdtemp(prefix="chairside-"))
     children: list[Child] = []
     try:
-        start(children, runtime, production=production)
-        watch(children)
+        watch(children, start(children, runtime, production=production))
     finally:
         stop(children)
         shutil.rmtree(runtime, ignore_errors=True)
 
 
-def start(children: "list[Child]", runtime: Path, *, production: bool) -> None:
+def start(children: "list[Child]", runtime: Path, *, production: bool) -> "Timer | None":
+    """Start everything; answers what calls the jobs, unless TIMER=off leaves that to another timer."""
     host, port = os.environ.get("HOST", "0.0.0.0" if production else "127.0.0.1"), web_port()
     settings = os.environ | {"PRINTER_SOCKET": f"{runtime}/printer.sock", "HOST": host, "PORT": str(port)}
     people = ""
@@ -87,6 +91,9 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> None:
                     "Everyone on this network can reach it, and these passwords are public: use no real patient's data."
                 )
             print(f"{people}\nEverything is kept in {data}. Ctrl-C stops it; `make reset` forgets it.\n", flush=True)
+    if os.environ.get("TIMER", "on") == "off":
+        return None
+    return Timer(dict(settings), children, log=None if production else data / "jobs.log")
 
 
 def web_port() -> int:
@@ -301,9 +308,35 @@ def wait_until(what: str, is_so: Callable[[], bool], needed: list[Child], *, sec
         stopping.wait(0.1)
 
 
-def watch(children: list[Child]) -> None:
+class Timer:
+    """Calls `flask jobs` now and then, one call at a time. Several machines may: a job is run by one of them (operations/jobs.py)."""
+
+    def __init__(self, settings: dict[str, str], children: list[Child], log: Path | None) -> None:
+        self.settings = settings
+        self.log = log
+        self.children = children  # whose list the call is in while it runs, to be stopped with the others
+        self.call: Child | None = None
+        self.due = time.monotonic() + JOBS_AFTER
+
+    def look(self) -> None:
+        if self.call is None and time.monotonic() >= self.due:
+            self.call = Child("timer", [BIN / "flask", "--app", "wsgi", "jobs"], self.settings, self.log)
+            self.children.append(self.call)
+        elif self.call is not None and self.call.ended():
+            if self.call.process.returncode:
+                print("Not every job could be done; the page Status says which, and why.", flush=True)
+            self.call.kill_group()
+            self.children.remove(self.call)
+            self.call, self.due = None, time.monotonic() + JOBS_EVERY
+
+
+def watch(children: list[Child], timer: Timer | None) -> None:
     while not stopping.wait(0.5):
+        if timer:
+            timer.look()
         for child in children:
+            if timer and child is timer.call:
+                continue
             if child.start_at is not None:
                 if time.monotonic() >= child.start_at:
                     child.start()

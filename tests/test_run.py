@@ -135,6 +135,15 @@ def test_it_opens_with_demo_people_and_says_where(clinic):
     assert clinic.status("/readyz") == 200
 
 
+def test_it_calls_the_jobs_by_itself(clinic):
+    log = clinic.data / "jobs.log"
+    wait_for(lambda: log.exists() and "clean-up: " in log.read_text(), 90, clinic.said)
+    said = log.read_text()
+    assert "anchor-audit: " in said
+    assert "anchors in the object store agree" in said
+    assert "failed" not in said
+
+
 def test_secrets_are_its_owners_alone(clinic):
     assert stat.S_IMODE(clinic.data.stat().st_mode) == 0o700
     assert stat.S_IMODE((clinic.data / "environment").stat().st_mode) == 0o600
