@@ -23,6 +23,11 @@ def when(value: datetime) -> str:
     return f"{day(value)}, {clock.local(value):%H:%M}"
 
 
+def exactly(value: datetime) -> str:
+    """Tue 3 Mar 2026, 14:05:09."""
+    return f"{when(value)}:{clock.local(value):%S}"
+
+
 def clock_time(value: datetime) -> str:
     """14:05."""
     return f"{clock.local(value):%H:%M}"
@@ -81,5 +86,5 @@ def ordinal(place: int) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for shown in (day, short_day, when, clock_time, age, wait, since, iso, words, ordinal, browser):
+    for shown in (day, short_day, when, exactly, clock_time, age, wait, since, iso, words, ordinal, browser):
         app.add_template_filter(shown)

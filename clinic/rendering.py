@@ -27,6 +27,7 @@ PLACES = (
     Place("Chairs", "chairs.index", "VIEW_CHAIRS", "armchair"),
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
+    Place("Trail", "audit.index", "VIEW_AUDIT", "list-search"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
     Place("Settings", "settings.index", "MANAGE_SETTINGS", "settings"),
 )

@@ -40,6 +40,8 @@ class AuditEvent(Base):
         Index("ix_audit_event_patient", "patient_id", "id"),
         Index("ix_audit_event_actor", "actor_id", "id"),
         Index("ix_audit_event_act", "act", "id"),
+        Index("ix_audit_event_role", "role", "id"),
+        Index("ix_audit_event_address", "address", "id"),
         TABLE_OPTIONS,
     )
 

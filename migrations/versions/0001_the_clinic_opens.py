@@ -421,7 +421,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_audit_event_at"), "audit_event", ["at"], unique=False)
     op.create_index("ix_audit_event_act", "audit_event", ["act", "id"], unique=False)
     op.create_index("ix_audit_event_actor", "audit_event", ["actor_id", "id"], unique=False)
+    op.create_index("ix_audit_event_address", "audit_event", ["address", "id"], unique=False)
     op.create_index("ix_audit_event_patient", "audit_event", ["patient_id", "id"], unique=False)
+    op.create_index("ix_audit_event_role", "audit_event", ["role", "id"], unique=False)
     op.create_table(
         "audit_head",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),

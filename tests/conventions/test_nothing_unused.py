@@ -26,8 +26,6 @@ COMING = {
     "APPROVE",
     "BREAK_GLASS",
     "JUDGE_GLASS",
-    "VIEW_AUDIT",
-    "EXPORT_AUDIT",
     "VIEW_STATUS",
 }
 
