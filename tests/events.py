@@ -9,8 +9,6 @@ from clinic import audit, clock
 from clinic.extensions import db
 from clinic.models import AuditEvent, AuditHead
 
-KEY = "a" * 40  # of tests/conftest.py
-
 
 def write_event(**changes: Any) -> int:
     """One event; its number."""
@@ -24,7 +22,10 @@ def write_events(rows: list[dict[str, Any]], *, chained: bool = True) -> int:
     for changes in rows:
         seq += 1
         row = blank() | changes | {"id": seq}
-        mac = row["mac"] = audit.mac_of(KEY, mac, row) if chained else "0" * 64
+        said = row | {"at": row["at"].isoformat()}
+        mac = row["mac"] = (
+            audit.mac_of(audit.key(), mac, [said[name] for name in audit.COVERED]) if chained else "0" * 64
+        )
         events.append(row)
     db.session.execute(insert(AuditEvent), events)
     db.session.execute(update(AuditHead).values(seq=seq, mac=mac))

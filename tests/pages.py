@@ -68,7 +68,13 @@ def _model(name: str) -> type[Base]:
     tables = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
     for table in (
         name,
-        {"entry": "queue_entry", "call": "supervisor_call", "session": "auth_session", "person": "user"}.get(name, ""),
+        {
+            "entry": "queue_entry",
+            "call": "supervisor_call",
+            "session": "auth_session",
+            "person": "user",
+            "event": "audit_event",
+        }.get(name, ""),
     ):
         if table in tables:
             return tables[table]

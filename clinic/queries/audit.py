@@ -120,8 +120,8 @@ TOLD = (
 
 
 def is_denial(act: str) -> bool:
-    """Whether an act was refused."""
-    return act.endswith((".denied", ".refused"))
+    """Whether an act tells of something refused (clinic/trail.py names what is)."""
+    return act.startswith("access.") or act.endswith(".refused")
 
 
 def trail(viewer: User, wanted: Wanted, *, before: int | None = None, size: int = PAGE) -> Stretch:

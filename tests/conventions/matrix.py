@@ -14,6 +14,7 @@ from clinic.extensions import db
 from clinic.models import (
     Alert,
     AlertKind,
+    AuditEvent,
     AuthSession,
     CallReason,
     Display,
@@ -109,6 +110,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "entry_id": newest(QueueEntry, QueueEntry.patient_id),
         "call_id": newest(SupervisorCall, SupervisorCall.patient_id),
         "alert_id": newest(Alert, Alert.patient_id),
+        "event_id": newest(AuditEvent, AuditEvent.patient_id),
         "department_id": world.departments[department],
         "chair_id": world.chairs[{"wu": "B2", "archie": "A4"}.get(subject, "A3")],
         "person_id": world.people["omar"],

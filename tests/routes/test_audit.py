@@ -16,6 +16,7 @@ from clinic.extensions import db
 from clinic.models import AuditArchive, AuditEvent
 from clinic.queries import audit as queries
 from tests.events import days_ago, event_total, write_event, write_events
+from tests.queries_counted import counted
 
 OTHERS = ("ruwan", "nimal", "kamal", "silva")
 HOSTILE = (
@@ -185,7 +186,9 @@ class TestList:
         assert "Look further back" in page.text
 
     def test_it_says_where_older_events_are(self, adel, told, context):
-        db.session.add(AuditArchive(first=1, last=1, first_mac="", last_mac="m", key="k", sha256="s", at=clock.now()))
+        db.session.add(
+            AuditArchive(first=1, last=1, first_mac="", last_mac="m", key="k", sha256="s", seal="", at=clock.now())
+        )
         db.session.commit()
         assert "Events up to number 1 were moved to the archive" in adel.get("/audit").text
 
@@ -319,7 +322,7 @@ class TestExport:
         with app.app_context():
             event = db.session.scalars(select(AuditEvent).where(AuditEvent.act == "audit.export")).one()
             assert event.sentence == (
-                "Exported 2 events of the trail: Patient Nimali Fernando, P-2026-00001; Role student"
+                "Exported 2 events of the trail: patient Nimali Fernando, P-2026-00001; role student"
             )
             assert (event.patient_id, event.actor_id) == (fernando, world.people["adel"])
             assert '"events": 2' in (event.after or "")
@@ -401,8 +404,6 @@ class TestExport:
 
 
 def test_the_number_of_queries_does_not_grow(adel, told, world):
-    from tests.queries_counted import counted
-
     addresses = ["/audit", "/audit?role=student&act=patient.*", f"/audit/patients/{world.patients['fernando']}"]
     addresses.append(f"/audit/people/{world.people['kamal']}")
 

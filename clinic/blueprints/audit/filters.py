@@ -36,6 +36,11 @@ class Narrowing:
     chips: list[Chip] = field(default_factory=list)
     found: bool = False
 
+    @property
+    def words(self) -> str:
+        """What it is narrowed to, for people to read."""
+        return "; ".join(f"{chip.word.lower()} {chip.value}" for chip in self.chips) or "everything"
+
     def address(self, endpoint: str = "audit.index", **changes: Any) -> str:
         """The address of the same narrowing with other values; None takes one away."""
         asked: dict[str, Any] = self.form.asked() | changes
@@ -73,7 +78,7 @@ def _chips(narrowing: Narrowing, viewer: User) -> Iterator[Chip]:
         yield Chip("Patient", f"{patient.name}, {patient.code}", narrowing.address(patient_id=None))
     if form.act.data:
         feature, _, act = form.act.data.partition(".")
-        what = "everything" if form.act.data.endswith(EVERYTHING) else words(act)
+        what = "everything" if form.act.data.endswith(EVERYTHING) else words(act.replace(".", " "))
         yield Chip("Act", f"{words(feature)}: {what}", narrowing.address(act=None))
     if form.role.data:
         role = "nobody signed in" if form.role.data == NOBODY else words(form.role.data)

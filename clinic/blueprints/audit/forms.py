@@ -43,7 +43,10 @@ class TrailForm(Form):
         groups = {"Acts": [SelectChoice("", "Every act")]}
         for feature, named in groupby(acts, key=feature_of):
             everything = SelectChoice(feature + EVERYTHING, f"{words(feature)}: everything")
-            each = [SelectChoice(act, f"{words(feature)}: {words(act.partition('.')[2])}") for act in named]
+            each = [
+                SelectChoice(act, f"{words(feature)}: {words(act.partition('.')[2].replace('.', ' '))}")
+                for act in named
+            ]
             groups[words(feature).capitalize()] = [everything, *each]
         self.act.choices = groups
         return self

@@ -28,8 +28,10 @@ def index() -> ResponseReturnValue:
         return _page(narrowing, queries.NOTHING), 422
     if narrowing.found:
         return redirect(narrowing.address(), 303)
-    before = request.args.get("before", type=int)
-    return _page(narrowing, queries.trail(current_user, narrowing.form.wanted(), before=before))
+    wanted, before = narrowing.form.wanted(), request.args.get("before", type=int)
+    page = _page(narrowing, queries.trail(current_user, wanted, before=before))
+    audit.record("audit.read", f"Looked at the trail: {narrowing.words}", actor=current_user, patient=wanted.patient_id)
+    return once.commit(page)
 
 
 @bp.get("/<int:event_id>")
@@ -68,8 +70,7 @@ def export() -> ResponseReturnValue:
         return _page(narrowing, queries.NOTHING), 422
     wanted, before = narrowing.form.wanted(), queries.newest_event(current_user) + 1
     count = queries.event_count(current_user, wanted, before=before)
-    what = "; ".join(f"{chip.word} {chip.value}" for chip in narrowing.chips) or "everything"
-    sentence = f"Exported {count:,} {'event' if count == 1 else 'events'} of the trail: {what}"
+    sentence = f"Exported {count:,} {'event' if count == 1 else 'events'} of the trail: {narrowing.words}"
     asked = narrowing.form.asked() | {"events": count, "up to": before - 1}
     audit.record("audit.export", sentence, actor=current_user, patient=wanted.patient_id, after=asked)
     return once.commit(csv_of(current_app.app_context, g.auth_session.user, wanted, before=before))
