@@ -2,7 +2,8 @@
 
 A browser that comes back says the last number it saw and gets what followed; if that is older than what is kept in memory, it gets
 `live:poll`, upon which every region of the page refetches itself. The rights of all open streams are looked up again every
-`CHECK_EVERY` seconds in one query; a stream whose person was signed out, locked, deactivated or moved is closed.
+`CHECK_EVERY` seconds in two queries; a stream whose person was signed out, locked, deactivated or moved, or no longer has a patient,
+is closed, and the browser asks again for what it may hear now.
 """
 
 import json
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -22,6 +24,7 @@ from clinic import sessions
 from clinic.extensions import db
 from clinic.live import SEQUENCE
 from clinic.models import AuthSession, Change, Counter, Display
+from clinic.queries.assignments import last_ends
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +240,7 @@ class Hub:
         self._looked_at = time.monotonic()
 
     def _without_right(self) -> list[Stream]:
-        """The open streams whose owner may no longer hear them; one query per kind of owner."""
+        """The open streams whose owner may no longer hear them; at most two queries per kind of owner."""
         with self._changed:
             streams = list(self.streams)
         gone = []
@@ -271,12 +274,18 @@ def rights_of_sessions(ids: Collection[int]) -> dict[int, Any]:
     found = db.session.execute(
         select(AuthSession).where(AuthSession.id.in_(ids)).options(joinedload(AuthSession.user))
     ).scalars()
-    return {row.id: rights_of(row) for row in found if sessions.is_open(row) and not sessions.is_locked(row)}
+    hearing = [row for row in found if sessions.is_open(row) and not sessions.is_locked(row)]
+    ended = last_ends({row.user_id for row in hearing})
+    return {row.id: _rights(row, ended) for row in hearing}
 
 
 def rights_of(session: AuthSession) -> Any:
-    """What decides which topics a person hears; a stream is closed when it changes."""
-    return session.user.role, session.user.department_id
+    """What decides which topics a person hears; a stream is closed when it changes. One query."""
+    return _rights(session, last_ends({session.user_id}))
+
+
+def _rights(session: AuthSession, ended: dict[int, datetime]) -> Any:
+    return session.user.role, session.user.department_id, ended.get(session.user_id)
 
 
 def rights_of_displays(ids: Collection[int]) -> dict[int, Any]:

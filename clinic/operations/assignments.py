@@ -6,7 +6,7 @@ Locks are taken in one order everywhere: patients by id, then requests, then peo
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError, NotAllowed
@@ -16,7 +16,7 @@ from clinic.models import Assignment, AssignmentKind, Patient, Role, Unowned, Us
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
 from clinic.queries import scope
-from clinic.queries.assignments import CLINICIANS, limit_for, loads
+from clinic.queries.assignments import CLINICIANS, in_order, limit_for
 
 REASON_LENGTH = 200
 
@@ -115,9 +115,7 @@ def end_all(person: User, *, department_id: int | None, reason: str, actor: User
     `department_id` is where they worked: its supervisors must find owners and are told. Patients are locked by `hold_patients_of`.
     """
     at = clock.now()
-    running = db.session.scalars(
-        select(Assignment).where(Assignment.user_id == person.id, _not_over(at)).order_by(Assignment.id)
-    ).all()
+    running = held_by(person)
     for assignment in running:
         assignment.ends_at, assignment.ended_by_id, assignment.end_reason = at, actor.id, reason
     db.session.flush()
@@ -230,12 +228,27 @@ def same_running(patient: Patient, person: User, kind: AssignmentKind) -> Assign
     ).first()
 
 
+def held_by(person: User, patient: Patient | None = None) -> list[Assignment]:
+    """What a person has, of one patient or of all, locked and as committed last; primary first."""
+    theirs = select(Assignment).where(Assignment.user_id == person.id, _not_over(clock.now()))
+    if patient is not None:
+        theirs = theirs.where(Assignment.patient_id == patient.id)
+    locking = theirs.order_by(Assignment.id).with_for_update().execution_options(populate_existing=True)
+    return in_order(db.session.scalars(locking))
+
+
 def is_full(person: User, kind: AssignmentKind) -> str:
     """Why a person takes no more patients of this kind, and who can lift that; empty when they do."""
     limit = limit_for(person, kind)
     if limit is None:
         return ""
-    count = loads([person.id]).get((person.id, kind), 0)
+    theirs = db.session.scalars(
+        select(Assignment.patient_id)
+        .where(Assignment.user_id == person.id, Assignment.kind == kind, _not_over(clock.now()))
+        .with_for_update(read=True)  # what has committed since this transaction began
+    ).all()
+    present = select(func.count()).where(Patient.id.in_(theirs), Patient.archived_at.is_(None))
+    count = db.session.scalar(present) or 0
     if count < limit:
         return ""
     assert person.year is not None

@@ -15,9 +15,8 @@ from clinic.extensions import db
 from clinic.formatting import when, words
 from clinic.models import Booking, Patient, Role, SupervisorCall, User, Visit, VisitStatus
 from clinic.operations import calls, visits
-from clinic.operations.assignments import end, give, same_running, short
+from clinic.operations.assignments import end, give, held_by, same_running, short
 from clinic.operations.locks import locked
-from clinic.queries.assignments import running_for
 
 RECEIVER = "receiver"
 NOTE_LENGTH = 5000
@@ -151,7 +150,7 @@ def carry_out(hands: Hands, destinations: Mapping[str, Destination], *, reason: 
     came up that has no destination, or when the receiver cannot take the patient.
     """
     patient, giver, receiver, actor = hands.patient, hands.giver, hands.receiver, hands.actor
-    held = running_for(patient.id, giver.id)
+    held = held_by(giver, patient)
     if not held:
         raise DomainError(f"{giver.name} does not have {patient.name} any more. There is nothing to hand over.")
     if receiver.id == giver.id:

@@ -22,11 +22,10 @@ from clinic.models import (
 )
 from clinic.operations import assignments, requests
 from clinic.operations import handover as handing_over
-from clinic.operations.assignments import answers_for, check_sees, give, same_running
+from clinic.operations.assignments import answers_for, check_sees, give, held_by, same_running
 from clinic.operations.handover import KINDS, Destination, Hands
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
-from clinic.queries.assignments import running_for
 from clinic.queries.scope import is_running
 
 
@@ -56,7 +55,7 @@ def hand_over(
             )
     note = handing_over.note_of(handover)
     items = handing_over.items_of([patient.id], giver)[patient.id]
-    held = running_for(patient.id, giver.id)
+    held = held_by(giver, patient)
     handing_over.carry_out(
         Hands(patient, giver, receiver, actor),
         destinations,
@@ -128,9 +127,7 @@ def hand_over_all(
     if student.role is not Role.STUDENT or not answers_for(actor, student):
         raise NotAllowed(f"{student.name} is not a student of your department. A supervisor of theirs does this.")
     reason = assignments.short(reason, "Choose why the student leaves.")
-    running = db.session.scalars(
-        select(Assignment).where(Assignment.user_id == student.id, is_running()).order_by(Assignment.id)
-    ).all()
+    running = held_by(student)
     if not running:
         raise DomainError(f"{student.name} has no patients now. There is nothing to hand over.")
     patients = {number: db.session.get_one(Patient, number) for number in {one.patient_id for one in running}}
@@ -141,7 +138,6 @@ def hand_over_all(
     _check_owners(of_patient, patients, to, student)
     kept = []
     for patient_id, held in of_patient.items():
-        held.sort(key=lambda one: list(AssignmentKind).index(one.kind))
         patient = patients[patient_id]
         receivers = {one.id: people[number] for one in held if (number := to.get(one.id)) is not None}
         if patient.archived_at is not None or not receivers:
@@ -210,12 +206,14 @@ def _check_owners(
     """Raise DomainError naming the patients for whom nobody was chosen, or who would be without an owner."""
     others = set(
         db.session.scalars(
-            select(Assignment.patient_id).where(
+            select(Assignment.patient_id)
+            .where(
                 Assignment.patient_id.in_(of_patient),
                 Assignment.user_id != student.id,
                 Assignment.kind == AssignmentKind.PRIMARY,
                 is_running(),
             )
+            .with_for_update(read=True)
         )
     )
     forgotten = []

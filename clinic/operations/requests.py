@@ -7,8 +7,9 @@ asked for. Locks: the patient, then the request, then people.
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import audit, clock, live, settings
@@ -18,11 +19,10 @@ from clinic.formatting import when
 from clinic.models import AssignmentKind, Patient, Request, RequestKind, RequestStatus, Role, User
 from clinic.operations import assignments
 from clinic.operations import handover as handing_over
-from clinic.operations.assignments import same_running, short
+from clinic.operations.assignments import held_by, same_running, short
 from clinic.operations.handover import KINDS, STAYS, Choice, Destination, Hands, Item, Kind
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
-from clinic.queries.assignments import running_for
 from clinic.text import ascii_digits
 
 REASON_LENGTH = 500
@@ -58,15 +58,13 @@ def ask_assignment(
     if kind is RequestKind.REMOVE and running is None:
         raise DomainError(f"{person.name} does not have {patient.name} as {assignment_kind.value}.")
     return _ask(
-        Request(
-            kind=kind,
-            patient_id=patient.id,
-            code=patient.code,
-            clinician_id=person.id,
-            assignment_kind=assignment_kind,
-            reason=short(reason, "Write why you ask.", REASON_LENGTH),
-            open_key=f"{patient.code}:{person.id}:{kind}",
-        ),
+        kind=kind,
+        patient_id=patient.id,
+        code=patient.code,
+        clinician_id=person.id,
+        assignment_kind=assignment_kind,
+        reason=short(reason, "Write why you ask.", REASON_LENGTH),
+        open_key=f"{patient.code}:{person.id}:{kind}",
         about=person,
         actor=actor,
     )
@@ -85,15 +83,13 @@ def ask_for_patient(*, code: str, assignment_kind: AssignmentKind, need: str, ac
     if patient is not None and same_running(patient, actor, assignment_kind) is not None:
         raise DomainError(f"You already have {code} as {assignment_kind.value}.")
     return _ask(
-        Request(
-            kind=RequestKind.ASK,
-            patient_id=patient.id if patient else None,
-            code=code,
-            clinician_id=actor.id,
-            assignment_kind=assignment_kind,
-            need=need,
-            open_key=f"{code}:{actor.id}:{RequestKind.ASK}",
-        ),
+        kind=RequestKind.ASK,
+        patient_id=patient.id if patient else None,
+        code=code,
+        clinician_id=actor.id,
+        assignment_kind=assignment_kind,
+        need=need,
+        open_key=f"{code}:{actor.id}:{RequestKind.ASK}",
         about=actor,
         actor=actor,
     )
@@ -119,24 +115,22 @@ def ask_transfer(
     assignments.check_can_have(patient, receiver)
     if receiver.role is not Role.STUDENT or giver.role is not Role.STUDENT or giver.id == receiver.id:
         raise DomainError("A transfer goes from one student to another. Choose another student.")
-    held = running_for(patient.id, giver.id)
+    held = held_by(giver, patient)
     if not held:
         raise DomainError(f"{giver.name} does not have this patient. There is nothing to hand over.")
     note = handing_over.note_of(handover)
     items = handing_over.items_of([patient.id], giver)[patient.id]
     handing_over.check_destinations(items, destinations)
     return _ask(
-        Request(
-            kind=RequestKind.TRANSFER,
-            patient_id=patient.id,
-            code=patient.code,
-            clinician_id=receiver.id,
-            from_id=giver.id,
-            assignment_kind=held[0].kind,
-            handover=note,
-            destinations=handing_over.written(items, destinations),
-            open_key=f"{patient.code}:{giver.id}:{RequestKind.TRANSFER}",
-        ),
+        kind=RequestKind.TRANSFER,
+        patient_id=patient.id,
+        code=patient.code,
+        clinician_id=receiver.id,
+        from_id=giver.id,
+        assignment_kind=held[0].kind,
+        handover=note,
+        destinations=handing_over.written(items, destinations),
+        open_key=f"{patient.code}:{giver.id}:{RequestKind.TRANSFER}",
         about=receiver,
         actor=actor,
     )
@@ -218,7 +212,7 @@ def hold_requests_of(person_id: int) -> None:
 
 def close_requests_of(person: User, *, reason: str, actor: User) -> int:
     """Nobody can decide these any more: return what concerns a person who leaves, withdraw what they asked; answers how many."""
-    found = db.session.scalars(_open_about(person.id)).all()
+    found = db.session.scalars(_open_about(person.id).with_for_update().execution_options(populate_existing=True)).all()
     for request in found:
         if request.asked_by_id == person.id:
             _decide(request, RequestStatus.WITHDRAWN, reason, actor=actor)
@@ -277,29 +271,28 @@ def how_it_stands(request: Request) -> str:
     return f"{by.name if by else 'Somebody'} {IN_WORDS[request.status]} this request on {when(request.decided_at)}."
 
 
-def _ask(request: Request, *, about: User, actor: User) -> Request:
+def _ask(*, about: User, actor: User, **values: Any) -> Request:
     """Store a request that names who decides. Raises Conflict, saying who asked and when, when the same is asked already."""
-    at = clock.now()
-    request.asked_by_id, request.asked_at = actor.id, at
-    request.expires_at = at + timedelta(days=settings.read("request_days"))
-    request.status = RequestStatus.PENDING
-    if about.role is Role.STUDENT:
-        request.department_id = about.department_id
-    else:
-        request.decider_id = about.id
-    assert request.open_key is not None
-    standing = _open_like(request.open_key)
-    if standing is not None:
-        raise _asked_already(standing, actor)
+    at, key = clock.now(), values["open_key"]
+    values |= {
+        "status": RequestStatus.PENDING,
+        "asked_by_id": actor.id,
+        "asked_at": at,
+        "expires_at": at + timedelta(days=settings.read("request_days")),
+        "department_id": about.department_id if about.role is Role.STUDENT else None,
+        "decider_id": None if about.role is Role.STUDENT else about.id,
+        "version": 1,
+    }
+    _refuse_again(db.session.scalars(select(Request).where(Request.open_key == key)).one_or_none(), actor)
+    # Not by the unit of work, and in no savepoint: after a deadlock there would be none to go back to.
     try:
-        with db.session.begin_nested():
-            db.session.add(request)
-            db.session.flush()
+        made = db.session.execute(insert(Request).values(**values))
     except IntegrityError:
-        standing = _open_like(request.open_key)
-        if standing is None:
-            raise
-        raise _asked_already(standing, actor) from None
+        # A locking read sees what has committed since this transaction began.
+        standing = select(Request).where(Request.open_key == key).with_for_update(read=True)
+        _refuse_again(db.session.scalars(standing).one_or_none(), actor)
+        raise
+    request = db.session.get_one(Request, cast("Any", made).inserted_primary_key[0])
     audit.record(
         "request.ask",
         f"Asked: {_summary(request, about)}",
@@ -312,6 +305,13 @@ def _ask(request: Request, *, about: User, actor: User) -> Request:
     return request
 
 
+def _refuse_again(standing: Request | None, actor: User) -> None:
+    if standing is not None:
+        asked_by = db.session.get_one(User, standing.asked_by_id)
+        who = "You" if asked_by.id == actor.id else asked_by.name
+        raise Conflict(f"{who} asked for this on {when(standing.asked_at)}; it is not decided yet.")
+
+
 def _summary(request: Request, about: User) -> str:
     """What is asked for, without the patient's name."""
     kind = request.assignment_kind.value
@@ -321,17 +321,6 @@ def _summary(request: Request, about: User) -> str:
         giver = db.session.get_one(User, request.from_id)
         return f"transfer {request.code} from {giver.name} to {about.name}"
     return f"give {request.code} to {about.name} as {kind}"
-
-
-def _open_like(key: str) -> Request | None:
-    """The open request with this key, as committed last."""
-    return db.session.scalars(select(Request).where(Request.open_key == key).with_for_update(read=True)).one_or_none()
-
-
-def _asked_already(standing: Request, actor: User) -> Conflict:
-    asked_by = db.session.get_one(User, standing.asked_by_id)
-    who = "You" if asked_by.id == actor.id else asked_by.name
-    return Conflict(f"{who} asked for this on {when(standing.asked_at)}; it is not decided yet.")
 
 
 def _locked_request(request_id: int, version: int) -> tuple[Request, Patient | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
@@ -158,7 +159,13 @@ def running_for(patient_id: int, person_id: int) -> list[Assignment]:
         .order_by(Assignment.id)
         .limit(20)
     )
-    return sorted(found, key=lambda assignment: list(AssignmentKind).index(assignment.kind))
+    return in_order(found)
+
+
+def in_order(assignments: Iterable[Assignment]) -> list[Assignment]:
+    """By kind, primary first; within a kind as they come."""
+    kinds = list(AssignmentKind)
+    return sorted(assignments, key=lambda assignment: kinds.index(assignment.kind))
 
 
 def former_team(patient: Patient) -> list[Assignment]:
@@ -172,6 +179,18 @@ def former_team(patient: Patient) -> list[Assignment]:
             .limit(MOST_HISTORY)
         )
     )
+
+
+def last_ends(person_ids: Collection[int]) -> dict[int, datetime]:
+    """When an assignment of each of these people last ended, by person; who never had one end is missing. One query."""
+    if not person_ids:
+        return {}
+    rows = db.session.execute(
+        select(Assignment.user_id, func.max(Assignment.ends_at))
+        .where(Assignment.user_id.in_(person_ids), Assignment.ends_at <= clock.now())
+        .group_by(Assignment.user_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def handovers_of(viewer: User, patient: Patient) -> list[Request]:
