@@ -190,7 +190,7 @@ def last_ends(person_ids: Collection[int]) -> dict[int, datetime]:
         .where(Assignment.user_id.in_(person_ids), Assignment.ends_at <= clock.now())
         .group_by(Assignment.user_id)
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for row in rows if row[1] is not None}
 
 
 def handovers_of(viewer: User, patient: Patient) -> list[Request]:

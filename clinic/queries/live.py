@@ -1,9 +1,10 @@
 """What a person may hear of: topics of the live stream, `kind:number`."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from clinic.extensions import db
 from clinic.models import Department, Role, User, Visit, VisitStatus
+from clinic.queries import scope
 
 KINDS = ("queue", "calls")
 
@@ -27,7 +28,7 @@ def care_topics(viewer: User) -> set[str]:
     """The queues and calls of departments the viewer may hear of.
 
     Front desk and nurses: every department. Supervisors and students: their own, and those of visits under them that are
-    planned or going on. Administrators: none. At most one query.
+    planned or going on (students: of patients they still have). Administrators: none. At most one query.
     """
     if viewer.role is Role.ADMIN:
         return set()
@@ -36,7 +37,10 @@ def care_topics(viewer: User) -> set[str]:
     else:
         of_visits = select(Visit.department_id).where(
             Visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED)),
-            or_(Visit.student_id == viewer.id, Visit.supervisor_id == viewer.id),
+            or_(
+                and_(Visit.student_id == viewer.id, scope.may_see(viewer, Visit.patient_id)),
+                Visit.supervisor_id == viewer.id,
+            ),
         )
         departments = set(db.session.execute(of_visits.distinct()).scalars())
         if viewer.department_id:

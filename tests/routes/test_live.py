@@ -8,6 +8,8 @@ import pytest
 from clinic import live, live_stream
 from clinic.extensions import db
 from clinic.models import AuthSession, Role, User
+from clinic.operations.assignments import end_assignment
+from clinic.queries.assignments import running_of
 
 
 @pytest.fixture
@@ -187,6 +189,29 @@ def test_listening_is_no_activity_of_the_person(app, browser_of, hub):
         texts(answer, 1)
     with app.app_context():
         assert db.session.get_one(AuthSession, person.session_id).active_at == before
+
+
+def test_an_ended_assignment_closes_the_stream_and_takes_its_topics(app, browser_of, hub, world, monkeypatch):
+    monkeypatch.setattr(live_stream, "CHECK_EVERY", 0.0)
+    elsewhere = f"queue:{world.departments['orthodontics']}"
+    with app.app_context():
+        world.visit("fernando").department_id = world.departments["orthodontics"]
+        db.session.commit()
+    student, other = browser_of("kamal"), browser_of("leela")
+    with listening(student) as answer, listening(other) as kept:
+        texts(answer, 1), texts(kept, 1)
+        assert any(elsewhere in stream.topics for stream in hub.streams)
+        with app.app_context():
+            (assignment,) = running_of(world.user("silva"), world.people["kamal"])
+            end_assignment(assignment.id, reason="Graduated", actor=world.user("silva"))
+            db.session.commit()
+        hub.look()
+        assert list(answer.response) == []
+        assert [stream.owner[1] for stream in hub.streams] == [other.session_id]
+    with listening(student) as again:
+        texts(again, 1)
+        (stream,) = hub.streams
+        assert elsewhere not in stream.topics
 
 
 def test_a_fourth_stream_of_one_session_polls_instead(browser_of, hub):
