@@ -20,6 +20,7 @@ from clinic.htmx import is_htmx
 from clinic.models import AuthSession, Role, User
 from clinic.once import UNSAFE
 from clinic.queries import scope
+from clinic.queries.glass import glasses_over
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -211,6 +212,8 @@ def enforce() -> ResponseReturnValue | None:
             return refusal
     if request.method in UNSAFE:
         _check_form_origin(session)
+        if session and access.permission is not None:
+            _refuse_through_glass(session)
     if session and not access.background and access.permission is not None:
         sessions.touch(session)
     return None
@@ -243,6 +246,17 @@ def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue
     if must_enrol(session.user) and request.endpoint not in ENROL_ENDPOINTS:
         return _send_to(url_for("account.second_factor"), 401)
     return None
+
+
+def _refuse_through_glass(session: AuthSession) -> None:
+    """Say why nothing changes, where a 404 would only puzzle; the scope holds it in any case: a glass grants no change."""
+    patient_id = (request.view_args or {}).get("patient_id")
+    if patient_id and may(session.user, Permission.BREAK_GLASS) and patient_id in glasses_over(session.user):
+        audit.record("access.denied", f"Refused {request.endpoint}", actor=session.user, patient=patient_id)
+        db.session.commit()
+        raise NotAllowed(
+            "You opened this record by breaking the glass: it can be read, not changed. Ask to be assigned to the patient."
+        )
 
 
 def must_enrol(user: User) -> bool:

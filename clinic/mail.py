@@ -8,9 +8,12 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
 
 from clinic import settings
 from clinic.config import Config
+from clinic.extensions import db
 
 log = logging.getLogger(__name__)
 PATIENCE = 20  # seconds for each answer of the mail server
@@ -18,6 +21,40 @@ PATIENCE = 20  # seconds for each answer of the mail server
 
 def is_set_up() -> bool:
     return bool(current_app.config["CHAIRSIDE"].smtp_url)
+
+
+def post_when_committed(to: str, subject: str, text: str) -> None:
+    """Post once the act has committed; its rollback forgets it. Nothing happens where no mail server is set up."""
+    session = db.session()
+    if not session.in_transaction():
+        session.begin()  # so that a rollback is heard even when nothing was asked of the database yet
+    if is_set_up():
+        session.info.setdefault("letters", []).append((to, subject, text, settings.read("mail_reply_to")))
+
+
+@event.listens_for(Session, "after_commit")
+def _post_letters(session: Session) -> None:
+    if not session.in_nested_transaction() and (letters := session.info.pop("letters", None)):
+        post_all(letters)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, previous: SessionTransaction) -> None:
+    if previous.parent is None:
+        session.info.pop("letters", None)
+
+
+def post_all(letters: list[tuple[str, str, str, str]]) -> threading.Thread:
+    """Send letters (to, subject, text, whom to answer) in the background; a command does not end before they are sent."""
+    config: Config = current_app.config["CHAIRSIDE"]
+
+    def send_each() -> None:
+        for letter in letters:
+            _try_to_send(config, *letter)
+
+    thread = threading.Thread(target=send_each, name="mail")
+    thread.start()
+    return thread
 
 
 def post(to: str, subject: str, text: str) -> threading.Thread:

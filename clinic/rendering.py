@@ -6,6 +6,8 @@ from flask import Flask, g, request, url_for
 from flask_login import current_user
 
 from clinic import access, assets, clock, once, security, settings
+from clinic.models import BrokenGlass, Patient
+from clinic.queries.glass import glasses_over
 from clinic.queries.notices import unread_notices
 
 
@@ -26,6 +28,7 @@ PLACES = (
     Place("Schedule", "visits.schedule", "VIEW_SCHEDULE", "calendar"),
     Place("Chairs", "chairs.index", "VIEW_CHAIRS", "armchair"),
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
+    Place("Broken glass", "glass.review", "JUDGE_GLASS", "eye-exclamation"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
     Place("Trail", "audit.index", "VIEW_AUDIT", "list-search"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
@@ -34,6 +37,7 @@ PLACES = (
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),
     Place("Notices", "notices.index", "USE_ACCOUNT", "bell"),
+    Place("Break the glass", "glass.index", "BREAK_GLASS", "eye-exclamation"),
     Place("Sessions", "account.sessions", "USE_ACCOUNT", "history"),
     Place("Password", "account.password", "USE_ACCOUNT", "lock"),
     Place("PIN", "account.pin", "USE_ACCOUNT", "keyboard"),
@@ -53,6 +57,7 @@ def init_app(app: Flask) -> None:
         toast=toast,
         navigation=navigation,
         unread_notices=lambda: unread_notices(current_user),
+        glass_over=glass_over,
         account_places=ACCOUNT_PLACES[1:],
     )
 
@@ -81,6 +86,16 @@ def pages_named(text: str) -> list[tuple[Place, str]]:
         if _may(place.permission)
         and any(part.startswith(wanted) for part in (place.word.casefold(), *place.word.casefold().split()))
     ]
+
+
+def glass_over(patient: Patient) -> BrokenGlass | None:
+    """The broken glass through which alone the viewer sees this patient; then nothing on the page may change anything."""
+    if not _may("BREAK_GLASS"):
+        return None
+    if "glasses" not in g:
+        g.glasses = glasses_over(current_user)  # of a page with several patients: asked for once
+    glasses: dict[int, BrokenGlass] = g.glasses
+    return glasses.get(patient.id)
 
 
 def _may(permission: str) -> Any:

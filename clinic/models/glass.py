@@ -17,6 +17,21 @@ class GlassReason(enum.StrEnum):
     TECHNICAL = "technical"  # a fault in the record
     OTHER = "other"
 
+    @property
+    def label(self) -> str:
+        """The reason in words, as it is chosen, shown and told."""
+        return LABELS[self]
+
+
+LABELS = {
+    GlassReason.EMERGENCY: "emergency",
+    GlassReason.COVER: "standing in for a colleague",
+    GlassReason.SAFETY: "the patient's safety, a recall or an incident",
+    GlassReason.COMPLAINT: "a complaint, a claim or the patient's own request",
+    GlassReason.TECHNICAL: "a fault in the record",
+    GlassReason.OTHER: "another reason",
+}
+
 
 class Judgement(enum.StrEnum):
     JUSTIFIED = "justified"

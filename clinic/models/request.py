@@ -105,8 +105,12 @@ class Notice(Base):
     read_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(String(500))  # where one was asked for
 
+    user = link("User")
+    patient = link("Patient")
+
     __table_args__ = (
         Index("ix_notice_user", "user_id", "read_at", "id"),
         Index("ix_notice_newest", "user_id", "id"),
+        Index("ix_notice_kind", "kind", "id"),
         TABLE_OPTIONS,
     )

@@ -25,6 +25,7 @@ KINDS = {
     "address": (30, 16384),  # a whole clinic may share one
     "code": (4, 16384),  # second factor, after the right password
     "own": (4, 16384),  # one's own password asked again, while signed in
+    "pair": (4, 16384),  # a patient's code and birth date, by whom may break the glass
     "mail": (3, 16384),  # links to choose a new password
 }
 FIRST_DELAY = timedelta(seconds=60)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from clinic import clock
 from clinic.extensions import db
 from clinic.models import CallReason, Patient, QueueEntry, Role, SupervisorCall, User
-from clinic.queries.scope import may_see
+from clinic.queries.scope import is_given
 
 MOST_CALLS = 200  # open calls shown; a department has far fewer chairs
 MOST_ANSWERS = 500  # calls of a day looked at for the estimate
@@ -219,7 +219,7 @@ def _with_names(calls: Select[SupervisorCall]) -> Select[SupervisorCall]:
 def _may_see_call(viewer: User) -> ColumnElement[bool]:
     """Supervisors: calls of their department; students: calls for their own patients; nobody else."""
     if viewer.role is Role.SUPERVISOR:
-        return and_(SupervisorCall.department_id == viewer.department_id, may_see(viewer, SupervisorCall.patient_id))
+        return and_(SupervisorCall.department_id == viewer.department_id, is_given(viewer, SupervisorCall.patient_id))
     if viewer.role is Role.STUDENT:
-        return may_see(viewer, SupervisorCall.patient_id)
+        return is_given(viewer, SupervisorCall.patient_id)
     return false()

@@ -266,7 +266,7 @@ def _awaited(viewer: User, which: ColumnElement[bool], start: datetime, end: dat
     return (
         select(Visit.id, cast(null(), Id).label("final_id"))
         .where(which, Visit.status == VisitStatus.SCHEDULED, Visit.starts_at >= start, Visit.starts_at < end)
-        .where(scope.may_see(viewer, Visit.patient_id))
+        .where(scope.is_given(viewer, Visit.patient_id))
         .order_by(Visit.starts_at, Visit.id)
         .limit(MOST_EXPECTED)
     )

@@ -20,10 +20,17 @@ def visible_patients(viewer: User) -> Select[Patient]:
 
 def may_see(viewer: User, patient_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """The condition under which the viewer may see the patient whose id is in this column."""
-    if sees_everyone(viewer):
-        return true()
-    grants = [grant.where(grant.selected_columns[0] == patient_id).exists() for grant in _grants(viewer)]
-    return or_(*grants) if grants else false()
+    return true() if sees_everyone(viewer) else _any_of(_grants(viewer), patient_id)
+
+
+def is_given(viewer: User, patient_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """The condition under which the viewer may see and change the patient: without what a broken glass only shows."""
+    return true() if sees_everyone(viewer) else _any_of(_given(viewer), patient_id)
+
+
+def _any_of(grants: list[Select[int]], patient_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    granted = [grant.where(grant.selected_columns[0] == patient_id).exists() for grant in grants]
+    return or_(*granted) if granted else false()
 
 
 def seen_ids(viewer: User) -> Subquery:
@@ -90,13 +97,13 @@ def is_open_glass(glass: type[BrokenGlass] = BrokenGlass) -> ColumnElement[bool]
 def may_move(viewer: User) -> ColumnElement[bool]:
     """The condition under which the viewer may see and move a queue entry, joined with its visit.
 
-    Front desk and nurses: every entry. Students: visits that are theirs, of patients they may see. Supervisors: their department,
+    Front desk and nurses: every entry. Students: visits that are theirs, of patients they are given. Supervisors: their department,
     visits under them, and what they moved themselves (to undo a transfer). Administrators: none.
     """
     if viewer.role in (Role.RECEPTIONIST, Role.NURSE):
         return true()
     if viewer.role is Role.STUDENT:
-        return and_(Visit.student_id == viewer.id, may_see(viewer, Visit.patient_id))
+        return and_(Visit.student_id == viewer.id, is_given(viewer, Visit.patient_id))
     if viewer.role is Role.SUPERVISOR:
         return or_(
             QueueEntry.department_id == viewer.department_id,

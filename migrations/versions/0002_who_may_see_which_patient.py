@@ -137,6 +137,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_notice_newest", "notice", ["user_id", "id"], unique=False)
     op.create_index("ix_notice_user", "notice", ["user_id", "read_at", "id"], unique=False)
+    op.create_index("ix_notice_kind", "notice", ["kind", "id"], unique=False)
     op.create_table(
         "request",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

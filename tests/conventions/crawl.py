@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from html import unescape
 
 from flask import Flask
@@ -19,7 +20,17 @@ from werkzeug.test import TestResponse
 
 from clinic import access, clock
 from clinic.extensions import db
-from clinic.models import Assignment, AssignmentKind, Display, Patient, Role, Setting, Stage
+from clinic.models import (
+    Assignment,
+    AssignmentKind,
+    BrokenGlass,
+    Display,
+    GlassReason,
+    Patient,
+    Role,
+    Setting,
+    Stage,
+)
 from clinic.operations.notices import tell
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
@@ -105,6 +116,16 @@ def furnish(world: World) -> list[str]:
     )
     deactivate(former.id, actor=adel)
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
+    db.session.add(
+        BrokenGlass(
+            user_id=adel.id,
+            patient_id=world.patients["nadia"],
+            reason=GlassReason.COMPLAINT,
+            words="The patient asks for a copy",
+            opened_at=at,
+            expires_at=at + timedelta(minutes=60),
+        )
+    )
     db.session.add(Display(token_hash="e" * 64, name="Waiting room", created_at=at, paired_at=at))
     db.session.commit()
     return [f"/people/{former.id}"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Flask
 from sqlalchemy import event, select
@@ -16,8 +17,10 @@ from clinic.models import (
     AlertKind,
     AuditEvent,
     AuthSession,
+    BrokenGlass,
     CallReason,
     Display,
+    GlassReason,
     Notice,
     Priority,
     QueueEntry,
@@ -91,6 +94,23 @@ def deepen(world: World) -> None:
                 created_by_id=ruwan.id,
             )
         )
+    for name, breaker, minutes in (
+        ("fernando", "omar", 60),
+        ("perera", "omar", 60),
+        ("wu", "sato", 60),
+        ("archie", "omar", 60),
+        ("nadia", "kamal", 0),  # over at once: this matrix is not about what a glass shows
+    ):
+        db.session.add(
+            BrokenGlass(
+                user_id=world.people[breaker],
+                patient_id=world.patients[name],
+                reason=GlassReason.SAFETY,
+                words="A recall of the material",
+                opened_at=at,
+                expires_at=at + timedelta(minutes=minutes),
+            )
+        )
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
@@ -109,6 +129,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "visit_id": newest(Visit, Visit.patient_id),
         "entry_id": newest(QueueEntry, QueueEntry.patient_id),
         "call_id": newest(SupervisorCall, SupervisorCall.patient_id),
+        "glass_id": newest(BrokenGlass, BrokenGlass.patient_id),
         "alert_id": newest(Alert, Alert.patient_id),
         "event_id": newest(AuditEvent, AuditEvent.patient_id),
         "department_id": world.departments[department],

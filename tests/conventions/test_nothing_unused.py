@@ -19,13 +19,10 @@ SCRIPTS = {path: path.read_text("utf-8") for path in (STATIC / "js").rglob("*.js
 
 # Declared ahead of what uses it. Whoever builds that takes its name out; empty when nothing is under way.
 COMING = {
-    "glass_minutes",
     "ASK_ASSIGNMENT",
     "ASK_FOR_PATIENT",
     "ASSIGN_STUDENTS",
     "APPROVE",
-    "BREAK_GLASS",
-    "JUDGE_GLASS",
     "VIEW_STATUS",
 }
 
