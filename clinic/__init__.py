@@ -90,6 +90,12 @@ def create_app(config: Config) -> Flask:
     return app
 
 
+def for_migrations(app: Flask) -> Flask:
+    """The same application with the database account that may change the schema and the trail: itself, where there is but one."""
+    config = app.config["CHAIRSIDE"]
+    return create_app(config.for_migrations()) if config.migration_database_url else app
+
+
 def _register_blueprints(app: Flask) -> None:
     from clinic.blueprints import ALL
 

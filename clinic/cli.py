@@ -5,8 +5,9 @@ import sys
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError
 
-from clinic import passwords, storage, timer
+from clinic import grants, passwords, storage, timer
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import Role
@@ -25,6 +26,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(jobs)
     app.cli.add_command(verify_audit)
     app.cli.add_command(archive_audit)
+    app.cli.add_command(database_grants)
 
 
 @click.command("seed-demo")
@@ -141,6 +143,10 @@ def verify_audit(archives: bool) -> None:
     if not verdict.is_good:
         raise click.ClickException(verdict.sentence)
     click.echo(verdict.sentence)
+    if excess := grants.excess():
+        click.echo(
+            f"But the application's own database account may {', '.join(sorted(excess))}: see docs/operations.md."
+        )
 
 
 def _tell_progress(done: int, last: int) -> None:
@@ -152,14 +158,40 @@ def _tell_progress(done: int, last: int) -> None:
 @with_appcontext
 def archive_audit() -> None:
     """Move the events that are older than the setting says to the object store, verified before and after, piece by piece."""
+    from clinic import for_migrations
+
     moved = 0
     try:
-        while count := chain.archive_next():
-            db.session.commit()
-            moved += count
-            click.echo(f"  {moved} events moved ...", err=True)
+        with for_migrations(current_app).app_context():
+            while count := chain.archive_next():
+                db.session.commit()
+                moved += count
+                click.echo(f"  {moved} events moved ...", err=True)
     except DomainError as error:
         raise click.ClickException(error.sentence) from None
     except storage.StorageError as error:
         raise click.ClickException(f"{error} {moved} events were moved; the rest stays where it is.") from None
     click.echo(f"{moved} events were moved to the archive.")
+
+
+@click.command("database-grants")
+@with_appcontext
+@click.argument("account")
+@click.option("--host", default="%", show_default=True, help="From where the account connects.")
+@click.option("--apply", is_flag=True, help="Run the SQL with the account that migrations use, instead of showing it.")
+def database_grants(account: str, host: str, apply: bool) -> None:
+    """The SQL that gives ACCOUNT what the application needs: of the trail, to read and to add, and no more. After every migration."""
+    from clinic import for_migrations
+
+    if db.engine.dialect.name not in ("mysql", "mariadb"):
+        raise click.ClickException("This database has no accounts of that kind.")
+    if not apply:
+        for statement in grants.statements(account, host):
+            click.echo(f"{statement};")
+        return
+    try:
+        with for_migrations(current_app).app_context():
+            grants.give(account, host)
+    except DBAPIError as error:
+        raise click.ClickException(f"The grants were refused: {error.orig}") from None
+    click.echo(f"{account} may now use every table, and of the trail read and add only.")

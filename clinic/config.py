@@ -4,7 +4,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -39,6 +39,7 @@ class Config:
     s3_bucket: str = ""
     s3_access_key: str = field(default="", repr=False)
     s3_secret_key: str = field(default="", repr=False)
+    migration_database_url: str = field(default="", repr=False)  # the account that may change the schema and the trail
     database_ca: str = ""  # certificate authority of the database server; its chain and host name are verified
     database_tls: bool = True
     pool_size: int = 8
@@ -96,6 +97,7 @@ class Config:
             s3_bucket=needed("S3_BUCKET"),
             s3_access_key=needed("S3_ACCESS_KEY"),
             s3_secret_key=secret("S3_SECRET_KEY", 8),
+            migration_database_url=env.get("MIGRATION_DATABASE_URL", "").strip(),
             database_ca=env.get("DATABASE_CA", "").strip(),
             database_tls=switch("DATABASE_TLS", True),
             s3_tls=switch("S3_TLS", True),
@@ -117,7 +119,12 @@ class Config:
     def _faults(self) -> list[str]:
         """What is wrong with values that are there."""
         production = self.mode == "production"
-        faults = self._database_faults(production) if self.database_url else []
+        faults = self._database_faults("DATABASE_URL", self.database_url, production) if self.database_url else []
+        if self.migration_database_url:
+            faults += self._database_faults("MIGRATION_DATABASE_URL", self.migration_database_url, production)
+            faults = list(dict.fromkeys(faults))
+        if self.database_ca:
+            faults += _certificate_faults(Path(self.database_ca))
         if self.secret_key and self.secret_key == self.audit_key:
             faults.append("AUDIT_KEY is the same as SECRET_KEY. They protect different things: choose two values.")
         if self.s3_endpoint:
@@ -148,36 +155,32 @@ class Config:
         ]
         return faults
 
-    def _database_faults(self, production: bool) -> list[str]:
+    def _database_faults(self, name: str, address: str, production: bool) -> list[str]:
         try:
-            url = make_url(self.database_url)
+            url = make_url(address)
         except (ArgumentError, ValueError):
-            return ["DATABASE_URL is not a database address like mysql://user:password@host:3306/chairside."]
+            return [f"{name} is not a database address like mysql://user:password@host:3306/chairside."]
         faults = []
         backend = url.get_backend_name()
         if backend not in ("mysql", "mariadb", "sqlite", "postgresql"):
-            return [f"DATABASE_URL names {backend!r}; MySQL, MariaDB, PostgreSQL and SQLite are known."]
+            return [f"{name} names {backend!r}; MySQL, MariaDB, PostgreSQL and SQLite are known."]
         if backend == "sqlite":
             if production:
                 faults.append(
-                    "DATABASE_URL names SQLite, which serves demonstrations only; production needs MySQL or MariaDB."
+                    f"{name} names SQLite, which serves demonstrations only; production needs MySQL or MariaDB."
                 )
             return faults
         if not url.host and "unix_socket" not in url.query or not url.database:
-            faults.append(
-                "DATABASE_URL lacks the host or the database's name: mysql://user:password@host:3306/chairside."
-            )
+            faults.append(f"{name} lacks the host or the database's name: mysql://user:password@host:3306/chairside.")
         if backend == "postgresql" and find_spec("psycopg") is None:
-            faults.append(
-                "DATABASE_URL names PostgreSQL, whose driver is not installed: pip install 'psycopg[binary]'."
-            )
+            faults.append(f"{name} names PostgreSQL, whose driver is not installed: pip install 'psycopg[binary]'.")
         unknown = sorted(set(url.query) - {"charset", "unix_socket"} - PROVIDERS_TLS_WORDS)
         if unknown:
-            faults.append(f"DATABASE_URL holds {', '.join(unknown)} after the question mark; leave them out.")
+            faults.append(f"{name} holds {', '.join(unknown)} after the question mark; leave them out.")
         if production and url.password and EXAMPLES.search(str(url.password)):
-            faults.append("DATABASE_URL holds an example password. Choose a random one.")
+            faults.append(f"{name} holds an example password. Choose a random one.")
         if production and not url.password and "unix_socket" not in url.query:
-            faults.append("DATABASE_URL holds no password.")
+            faults.append(f"{name} holds no password.")
         if production and self.database_tls and not self.database_ca and "unix_socket" not in url.query:
             faults.append(
                 "DATABASE_CA is missing: name the file with the database's certificate authority, "
@@ -185,8 +188,6 @@ class Config:
             )
         if self.database_ca and not self.database_tls:
             faults.append("DATABASE_CA is set, but DATABASE_TLS is off. Leave one of them out.")
-        if self.database_ca:
-            faults += _certificate_faults(Path(self.database_ca))
         return faults
 
     def flask(self) -> dict[str, object]:
@@ -211,6 +212,10 @@ class Config:
             "COMPRESS_STREAMS": False,
             "CHAIRSIDE": self,
         }
+
+    def for_migrations(self) -> "Config":
+        """The same, with the account that migrations use, if it is another."""
+        return replace(self, database_url=self.migration_database_url or self.database_url, migration_database_url="")
 
     def sqlalchemy_url(self) -> str:
         url = make_url(self.database_url).difference_update_query(PROVIDERS_TLS_WORDS)

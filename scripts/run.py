@@ -77,7 +77,9 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> "Timer
                 do("Preparing the object store", "prepare-store", settings=settings)
                 prepared.touch()
     children.append(printer(runtime, log=None if production else data / "printer.log"))
-    web = Child("web server", [BIN / "gunicorn", "-c", ROOT / "gunicorn.conf.py", "wsgi:app"], settings)
+    # The account that may change the schema and the trail is nothing for whoever breaks into a web server.
+    served = {name: value for name, value in settings.items() if name != "MIGRATION_DATABASE_URL"}
+    web = Child("web server", [BIN / "gunicorn", "-c", ROOT / "gunicorn.conf.py", "wsgi:app"], served)
     children.append(web)
     reached_at = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     is_open = f"http://{reached_at}:{port}/healthz"

@@ -65,6 +65,21 @@ def fresh_mariadb(name: str) -> str:
     return f"mariadb+pymysql://root@127.0.0.1:{port}/{name}?charset=utf8mb4"
 
 
+def with_own_account(app: Flask, url: str) -> str:
+    """The URL of the same database for an account that may do what the application needs and no more (clinic/grants.py)."""
+    from sqlalchemy import make_url
+
+    from clinic import grants
+
+    account = f"{make_url(url).database}_app"
+    with app.app_context():
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP USER IF EXISTS {account}")
+            connection.exec_driver_sql(f"CREATE USER {account} IDENTIFIED BY 'narrow'")
+        grants.give(account, "%")
+    return url.replace("//root@", f"//{account}:narrow@")
+
+
 def make_config(database_url: str, **changes: object) -> Config:
     values: dict[str, object] = {
         "mode": "test",
@@ -93,7 +108,10 @@ def engines() -> Iterator[dict[str, tuple[Flask, World]]]:
 
 @pytest.fixture(params=["mariadb"])
 def engine_name(request: pytest.FixtureRequest) -> str:
-    """The database a test runs on: MariaDB; folders that run on SQLite as well parametrise it anew."""
+    """The database a test runs on: MariaDB; folders that run on SQLite as well parametrise it anew.
+
+    `own account` is MariaDB with an account that may do no more than the application needs; root is used else.
+    """
     return str(request.param)
 
 
@@ -106,18 +124,18 @@ def app(
 ) -> Iterator[Flask]:
     """The application with the world in it; whatever a test changes is rolled back, commits included."""
     if engine_name not in engines:
-        if engine_name == "mariadb":
-            url = fresh_mariadb("chairside")
+        if engine_name in ("mariadb", "own account"):
+            url = fresh_mariadb("chairside" if engine_name == "mariadb" else "chairside_own")
         else:
             url = f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/test.sqlite"
-        made = create_app(make_config(url))
-        made.testing = True
-        made.test_client_class = LintedClient
-        made.config["PROPAGATE_EXCEPTIONS"] = False
+        made = _as_tests_want_it(create_app(make_config(url)))
         with made.app_context():
             db.create_all()
             settings.forget()
-            engines[engine_name] = made, build_world()
+            world = build_world()
+        if engine_name == "own account":
+            made = _as_tests_want_it(create_app(make_config(with_own_account(made, url))))
+        engines[engine_name] = made, world
     app = engines[engine_name][0]
     settings.forget()
     forget_bodies()
@@ -135,6 +153,13 @@ def app(
             db.session.session_factory.kw = original
             transaction.rollback()
             connection.close()
+
+
+def _as_tests_want_it(app: Flask) -> Flask:
+    app.testing = True
+    app.test_client_class = LintedClient
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    return app
 
 
 class _one_connection:  # noqa: N801

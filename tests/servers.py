@@ -126,7 +126,7 @@ class Server:
 def server_with(worker: str, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """`server_with(LIVE_HEARTBEAT="1")`: a running server with these variables in its environment."""
     from clinic.config import Config
-    from tests.conftest import fresh_mariadb
+    from tests.conftest import fresh_mariadb, with_own_account
 
     made: list[Server] = []
 
@@ -138,6 +138,10 @@ def server_with(worker: str, tmp_path: Path) -> Iterator[Callable[..., Server]]:
         with app.app_context():
             db.create_all()
             world = build_world()
+            db.engine.dispose()
+        if "DATABASE_URL" not in changes:
+            env["DATABASE_URL"] = with_own_account(app, url)
+            app = create_app(Config.from_env(env))
         server = Server(app, world, env, tmp_path / f"server-{len(made)}.log")
         made.append(server)
         return server.start()

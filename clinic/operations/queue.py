@@ -457,13 +457,12 @@ def _reason(text: str) -> str:
 
 def _what_happened(entry: QueueEntry) -> str:
     """Who did what, and when: the last act on this patient in the queue, as its own trace tells it."""
-    # A locking read sees what has committed since this transaction began.
+    # No locking read: the application's account has no right to lock events, and each statement sees what has committed by then.
     last = db.session.execute(
         select(AuditEvent)
         .where(AuditEvent.patient_id == entry.patient_id, AuditEvent.act.like("queue.%"))
         .order_by(AuditEvent.id.desc())
         .limit(1)
-        .with_for_update(read=True)
     ).scalar_one_or_none()
     if last is None:
         return f"{_name(entry)} is {IN_WORDS[entry.stage]} by now. Reload to see how it stands."
