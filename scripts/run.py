@@ -95,7 +95,7 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> "Timer
             print(f"{people}\nEverything is kept in {data}. Ctrl-C stops it; `make reset` forgets it.\n", flush=True)
     if os.environ.get("TIMER", "on") == "off":
         return None
-    return Timer(dict(settings), children, log=None if production else data / "jobs.log")
+    return Timer(served, children, log=None if production else data / "jobs.log")
 
 
 def web_port() -> int:
