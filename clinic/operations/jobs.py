@@ -19,6 +19,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import AuditEvent, Job, JobRun, User
 from clinic.operations import chain
+from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.upkeep import forget_what_has_served
 from clinic.operations.visits import mark_missed_visits
 
@@ -110,11 +111,16 @@ def _archive(keep: Keep) -> str:
     return f"{moved} events were moved to the archive."
 
 
+def _ask_why(keep: Keep) -> str:
+    return notice_unexplained_openings(keep)
+
+
 JOBS: dict[str, Declared] = {
     "missed-visits": Declared("Missed visits", timedelta(minutes=10), _missed_visits),
     "anchor-audit": Declared("Anchoring the trail", timedelta(hours=1), _anchor),
     "verify-audit": Declared("Verifying the trail", timedelta(days=1), _verify),
     "archive-audit": Declared("Archiving the trail", timedelta(days=1), _archive),
+    "ask-why": Declared("Asking why a record was opened", timedelta(hours=1), _ask_why),
     "clean-up": Declared("Clean-up", timedelta(hours=6), _clean_up),
 }
 
