@@ -2,16 +2,20 @@
 
 import socketserver
 import threading
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 
 import pytest
 
-from clinic import mail
+from clinic import audit, clock, mail
+from clinic.extensions import db
+from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.settings import change_setting
 from tests.conftest import make_config
 from tests.services import free_port
 from tests.visitor import Visitor
+from tests.world import PASSWORD
 
 
 class Sink(socketserver.StreamRequestHandler):
@@ -89,3 +93,69 @@ def test_a_mail_server_that_is_away_is_no_fault_of_the_page(app, world, monkeypa
     threads[0].join(10)
     assert "mail not sent" in caplog.text
     assert "ruwan" not in caplog.text
+
+
+@pytest.fixture
+def posted(app, sink, monkeypatch):
+    """The letters that the sink has received once all threads are done, as (to, text)."""
+    threads, original = [], mail.post_all
+    monkeypatch.setitem(app.config, "CHAIRSIDE", config(sink.server_address[1]))
+    monkeypatch.setattr(mail, "post_all", lambda letters: threads.append(original(letters)))
+
+    def received():
+        for thread in threads:
+            thread.join(10)
+        letters = [message_from_bytes(letter.encode(), policy=default) for letter in sink.letters]
+        return sorted((letter["To"], letter.get_content()) for letter in letters)
+
+    return received
+
+
+def test_who_breaks_the_glass_has_the_supervisors_written_to(app, world, browser_of, posted):
+    answer = browser_of("kamal").post(
+        "/break-glass",
+        {
+            "code": "P-2026-00003",
+            "birth_date": "20/6/2015",
+            "reason": "cover",
+            "words": "Omar is away today",
+            "present": PASSWORD,
+        },
+    )
+    assert answer.status_code == 303
+    letters = posted()
+    assert [to for to, _text in letters] == ["sato@clinic.test", "silva@clinic.test"]
+    for _to, text in letters:
+        assert "P-2026-00003" in text
+        assert "Omar is away today" in text
+        assert "吴美玲" not in text
+
+
+def test_who_opened_a_record_for_no_known_reason_is_written_to(context, world, posted):
+    with clock.frozen(clock.start_of(clock.today())):
+        audit.record("patient.open", "Opened", actor=world.user("kamal"), patient=world.patients["nadia"])
+    db.session.commit()
+    with clock.frozen(clock.start_of(clock.today()) + timedelta(hours=12)):
+        for _ in range(2):
+            notice_unexplained_openings()
+            db.session.commit()
+    ((to, text),) = posted()
+    assert to == "kamal@clinic.test"
+    assert "P-2026-00004" in text
+    assert "نادية" not in text
+
+
+def test_what_is_undone_is_not_posted(context, posted):
+    mail.post_when_committed("ruwan@clinic.test", "Undone", "Never")
+    db.session.rollback()
+    with db.session.begin_nested():
+        mail.post_when_committed("ruwan@clinic.test", "Kept", "Whole")
+    assert posted() == []
+    db.session.commit()
+    db.session.commit()
+    assert posted() == [("ruwan@clinic.test", "Whole\r\n")]
+
+
+def test_without_a_mail_server_nothing_is_kept_to_post(context):
+    mail.post_when_committed("ruwan@clinic.test", "Nowhere", "Never")
+    assert not db.session().info.get("letters")
