@@ -41,7 +41,8 @@ COPY scripts/run.py scripts/
 COPY clinic clinic
 COPY --from=frontend /srv/chairside/clinic/static/vendor clinic/static/vendor
 USER chairside
-ENV CHAIRSIDE_MODE=production PATH=/srv/chairside/.venv/bin:$PATH FLASK_APP=wsgi PORT=8000
+ARG COMMIT=""
+ENV COMMIT=$COMMIT CHAIRSIDE_MODE=production PATH=/srv/chairside/.venv/bin:$PATH FLASK_APP=wsgi PORT=8000
 EXPOSE 8000
 # Alive, not ready: a database that is away must not restart every process.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \

@@ -50,6 +50,7 @@ class Config:
     smtp_url: str = field(default="", repr=False)  # smtp://user:password@host:587 or smtps://...
     mail_from: str = ""
     printer_socket: str = ""
+    commit: str = ""  # of the source that runs, where the platform says it
     live_heartbeat: float = 8  # seconds between proofs of life on a stream; pages show their age from 10 s on
     live_streams: int = 160  # open streams of one process; the server's threads must be more (gunicorn.conf.py)
 
@@ -108,6 +109,7 @@ class Config:
             smtp_url=env.get("SMTP_URL", "").strip(),
             mail_from=env.get("MAIL_FROM", "").strip(),
             printer_socket=env.get("PRINTER_SOCKET", "").strip(),
+            commit=(env.get("COMMIT") or env.get("RENDER_GIT_COMMIT") or "").strip(),
             live_heartbeat=number("LIVE_HEARTBEAT", 8, 1, 9),
             live_streams=number("LIVE_STREAMS", 160, 1, 1000),
         )

@@ -1,6 +1,6 @@
 """Every Jinja filter: dates, ages and waits as the clinic says them."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from flask import Flask
 
@@ -54,6 +54,20 @@ def since(start: datetime) -> str:
     return wait((clock.now() - start).total_seconds())
 
 
+def ago(at: datetime) -> str:
+    """How long before now: `5 s ago`, `12 min ago`, `3 h ago`, `4 days ago`."""
+    return f"{lasting(clock.now() - at)} ago"
+
+
+def lasting(time: timedelta) -> str:
+    """A length of time in its largest unit: `5 s`, `12 min`, `3 h`, `4 days`."""
+    seconds = int(max(time.total_seconds(), 0))
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length * (2 if unit == "days" else 1):
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
 def browser(user_agent: str) -> str:
     """`Firefox on Windows`, from what a browser says of itself."""
     names = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -86,5 +100,20 @@ def ordinal(place: int) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for shown in (day, short_day, when, exactly, clock_time, age, wait, since, iso, words, ordinal, browser):
+    for shown in (
+        day,
+        short_day,
+        when,
+        exactly,
+        clock_time,
+        age,
+        wait,
+        since,
+        iso,
+        words,
+        ordinal,
+        browser,
+        ago,
+        lasting,
+    ):
         app.add_template_filter(shown)

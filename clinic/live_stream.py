@@ -157,6 +157,10 @@ class Hub:
     def is_awake(self) -> bool:
         return time.monotonic() - self._looked_at < LOOK_EVERY + LONGEST_PAUSE / 2
 
+    def looked_before(self) -> float | None:
+        """Seconds since the outbox was last read in this process; None before the first time."""
+        return None if self._looked_at == float("-inf") else time.monotonic() - self._looked_at
+
     def open(self, owner: tuple[str, int], rights: Any, topics: Collection[str], last: int | None) -> Stream:
         """A new stream. Raises Full beyond `most` of this process or `PER_OWNER` of one owner; the dead do not count."""
         wire = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")

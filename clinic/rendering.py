@@ -32,6 +32,7 @@ PLACES = (
     Place("People", "people.index", "MANAGE_USERS", "id"),
     Place("Trail", "audit.index", "VIEW_AUDIT", "list-search"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
+    Place("Status", "status.index", "VIEW_STATUS", "heartbeat"),
     Place("Settings", "settings.index", "MANAGE_SETTINGS", "settings"),
 )
 ACCOUNT_PLACES = (

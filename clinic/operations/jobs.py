@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, false, or_, select, update
+from sqlalchemy import CursorResult, delete, false, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from clinic import audit, clock, hours
@@ -20,6 +20,7 @@ from clinic.extensions import db
 from clinic.models import AuditEvent, Job, JobRun, User
 from clinic.operations import chain
 from clinic.operations.openings import notice_unexplained_openings
+from clinic.operations.requests import expire_requests
 from clinic.operations.upkeep import forget_what_has_served
 from clinic.operations.visits import mark_missed_visits
 
@@ -70,6 +71,14 @@ def _missed_visits(keep: Keep) -> str:
     return f"{missed} visits marked as not attended."
 
 
+def _expire_requests(keep: Keep) -> str:
+    expired = 0
+    while ended := expire_requests(clock.now()):
+        expired += ended
+        keep()
+    return f"{expired} requests expired."
+
+
 def _clean_up(_keep: Keep) -> str:
     return f"{forget_what_has_served()} old rows forgotten."
 
@@ -116,6 +125,7 @@ def _ask_why(keep: Keep) -> str:
 
 
 JOBS: dict[str, Declared] = {
+    "expire-requests": Declared("Expiring requests", timedelta(minutes=10), _expire_requests),
     "missed-visits": Declared("Missed visits", timedelta(minutes=10), _missed_visits),
     "anchor-audit": Declared("Anchoring the trail", timedelta(hours=1), _anchor),
     "verify-audit": Declared("Verifying the trail", timedelta(days=1), _verify),
@@ -172,8 +182,7 @@ def ask_for(name: str, *, actor: User) -> None:
 def _make_row(name: str) -> None:
     if db.session.execute(select(Job.name).where(Job.name == name)).first() is None:
         try:
-            with db.session.begin_nested():
-                db.session.add(Job(name=name))
+            db.session.execute(insert(Job.__table__).values(name=name))  # type: ignore[arg-type]
         except IntegrityError:
             return  # another run made it at the same moment
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import audit, live, settings
@@ -54,9 +54,8 @@ def _store(name: str, value: Any, stored: dict[str, Any], actor: User) -> bool:
     if name in stored:
         db.session.get_one(Setting, name).value = json.dumps(value)
     else:
-        try:
-            with db.session.begin_nested():
-                db.session.add(Setting(name=name, value=json.dumps(value)))
+        try:  # not in a savepoint: a deadlock must come out as one, so that the act is redone
+            db.session.execute(insert(Setting.__table__).values(name=name, value=json.dumps(value)))  # type: ignore[arg-type]
         except IntegrityError:
             raise Conflict(f"Somebody changed “{declared.label}” at the same moment. Nothing was saved.") from None
     said = f"Changed “{declared.label}” from {declared.kind.in_words(before)} to {declared.kind.in_words(value)}"

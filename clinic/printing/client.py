@@ -37,6 +37,20 @@ def print_pdf(html: str) -> bytes:
     return answer
 
 
+def has_room() -> bool:
+    """Whether the printer would take a document on now. Raises Unavailable when it is away."""
+    path = current_app.config["CHAIRSIDE"].printer_socket
+    if not path:
+        raise Unavailable("No printer is set up.")
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE)
+            line.connect(path)
+            return _receive(line, 1) == b"A"
+    except OSError as error:
+        raise Unavailable("The printer does not answer.") from error
+
+
 def _receive(line: socket.socket, length: int) -> bytes:
     parts = bytearray()
     while len(parts) < length:

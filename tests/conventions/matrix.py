@@ -141,6 +141,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "token": "no-such-token-0123456789",
         "filename": "css/app.css",
         "group": "queue",
+        "job": "clean-up",
     }
 
 

@@ -23,7 +23,6 @@ COMING = {
     "ASK_FOR_PATIENT",
     "ASSIGN_STUDENTS",
     "APPROVE",
-    "VIEW_STATUS",
 }
 
 
