@@ -4,6 +4,7 @@ Every list here takes the same time at a thousand events and at a million: pages
 page that asks for several things at once looks through at most `LOOK` events, and says how far back it came.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.models import AuditArchive, AuditEvent, AuditHead, Patient, PatientToken, Role, User
+from clinic.models import AuditArchive, AuditEvent, AuditHead, JobRun, Patient, PatientToken, Role, User
 from clinic.queries.patients import AFTER_ALL, readings
 
 PAGE = 50
@@ -26,6 +27,8 @@ GROUPS = 200  # lines after which a page of days ends with the day
 MOST_GROUPS = 500  # lines of one day
 PEOPLE = 200
 CHOICES = 20
+VERIFY = "audit.verify"
+VERIFY_JOB = "verify-audit"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,17 @@ class Visitor:
     count: int
     first: datetime
     last: datetime
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A verification of the trail; `actor` None is the timer, `bad_event` the first bad one (0: none in particular), where known."""
+
+    at: datetime
+    actor: str | None
+    sentence: str
+    whole: bool
+    bad_event: int | None
 
 
 Rows: TypeAlias = Select[*tuple[Any, ...]]
@@ -180,6 +194,30 @@ def archived_to(viewer: User) -> AuditArchive | None:
     if viewer.role is not Role.ADMIN:
         return None
     return db.session.execute(select(AuditArchive).order_by(AuditArchive.last.desc()).limit(1)).scalar_one_or_none()
+
+
+def verifications(viewer: User) -> list[Verified]:
+    """The last verification that somebody asked for, and the last of the timer; those there have been, the later first. Two queries."""
+    if viewer.role is not Role.ADMIN:
+        return []
+    asked = db.session.execute(_whole().where(AuditEvent.act == VERIFY).order_by(AuditEvent.id.desc()).limit(1)).first()
+    runs = select(JobRun).where(JobRun.name == VERIFY_JOB, JobRun.ended_at.is_not(None)).order_by(JobRun.id.desc())
+    run = db.session.execute(runs.limit(1)).scalar_one_or_none()
+    found = [_asked_for(asked)] if asked else []
+    if run and run.ended_at:
+        found.append(
+            Verified(run.ended_at, None, f"Verified the whole trail: {run.summary}", bool(run.succeeded), None)
+        )
+    return sorted(found, key=lambda verified: verified.at, reverse=True)
+
+
+def _asked_for(event: Row[Any]) -> Verified:
+    try:
+        outcome = json.loads(event.after or "{}")
+    except ValueError:  # somebody wrote into the table: this event is a bad one itself
+        outcome = None
+    said = outcome if isinstance(outcome, dict) else {}
+    return Verified(event.at, event.actor, event.sentence, said.get("whole") is True, said.get("bad event"))
 
 
 def acts_told(viewer: User) -> list[str]:

@@ -137,6 +137,7 @@ def test_nobody_but_an_administrator_finds_anything(session, world):
         assert queries.event_for(viewer, 1) is None
         assert queries.newest_event(viewer) == queries.event_count(viewer, Wanted(), before=10) == 0
         assert queries.archived_to(viewer) is None
+        assert queries.verifications(viewer) == []
         assert queries.acts_told(viewer) == queries.patients_named(viewer, "ana") == []
         assert queries.patient_told_of(viewer, patient) is None
         assert queries.visitors_of(viewer, patient) == []

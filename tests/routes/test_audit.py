@@ -4,16 +4,17 @@ import csv
 import io
 import re
 import tracemalloc
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from clinic import audit, clock
 from clinic.blueprints.audit import export
 from clinic.blueprints.audit.changes import Change, changes_of
 from clinic.blueprints.audit.export import HEADER, plain
 from clinic.extensions import db
-from clinic.models import AuditArchive, AuditEvent
+from clinic.models import AuditArchive, AuditEvent, JobRun
 from clinic.queries import audit as queries
 from tests.events import days_ago, event_total, write_event, write_events
 from tests.queries_counted import counted
@@ -420,3 +421,57 @@ def test_the_number_of_queries_does_not_grow(adel, told, world):
     few = sent()
     write_events([common] * 990, chained=False)
     assert sent() == few
+
+
+class TestVerify:
+    def test_it_says_what_was_proved_by_whom_and_is_an_event(self, adel, told, shelf, app, world):
+        assert "Nobody has had the trail verified yet" in adel.get("/audit").text
+        answer = adel.post("/audit/verify")
+        assert answer.status_code == 303
+        page = adel.get(answer.location).text
+        assert page.count("are whole, and 0 anchors in the object store agree.") >= 2  # the toast, and what stays
+        assert "asked by Adel Rahman" in page
+        with app.app_context():
+            event = db.session.scalars(select(AuditEvent).where(AuditEvent.act == "audit.verify")).one()
+            assert event.actor_id == world.people["adel"]
+
+    def test_the_first_bad_event_is_named(self, adel, told, shelf, app):
+        with app.app_context():
+            db.session.execute(update(AuditEvent).where(AuditEvent.id == told["changed"]).values(sentence="Nothing"))
+            db.session.commit()
+        page = adel.get(adel.post("/audit/verify").location).text
+        assert f"Event {told['changed']} was changed" in page
+        assert f'href="/audit?before={told["changed"] + 1}"' in page
+
+    def test_a_store_that_is_away_is_said(self, adel, told, shelf):
+        shelf.away = True
+        assert "the object store does not answer" in adel.get(adel.post("/audit/verify").location).text
+
+    def test_the_last_run_of_the_timer_is_shown_too(self, adel, told, app):
+        for minutes, succeeded, summary in ((9, True, "All whole."), (5, False, "Event 3 was changed."), (1, None, "")):
+            with app.app_context():
+                at = clock.now() - timedelta(minutes=minutes)
+                ended = None if succeeded is None else at
+                run = JobRun(name="verify-audit", started_at=at, ended_at=ended, succeeded=succeeded, summary=summary)
+                db.session.add(run)
+                db.session.commit()
+        page = adel.get("/audit").text
+        assert "Verified the whole trail: Event 3 was changed." in page
+        assert "by the timer" in page
+        assert 'class="refusal"' in page
+        assert "All whole" not in page
+
+    def test_a_result_that_somebody_wrote_over_is_not_believed(self, adel, told, context):
+        for after in ("{broken", None, "[1]", '{"whole": "yes"}'):
+            write_event(act="audit.verify", sentence="Verified the trail: all well", after=after)
+            assert 'class="refusal"' in adel.get("/audit").text
+
+    def test_the_same_form_twice_is_one_event(self, adel, told, shelf, app):
+        for _ in range(2):
+            assert adel.post("/audit/verify", once="the same form").status_code == 303
+        with app.app_context():
+            assert len(db.session.scalars(select(AuditEvent).where(AuditEvent.act == "audit.verify")).all()) == 1
+
+    @pytest.mark.parametrize("name", OTHERS)
+    def test_others_may_not(self, browser_of, told, name):
+        assert browser_of(name).post("/audit/verify").status_code == 403

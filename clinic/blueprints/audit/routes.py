@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, abort, current_app, g, redirect, render_template, request
+from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -13,6 +13,8 @@ from clinic.blueprints.audit.changes import changes_of
 from clinic.blueprints.audit.export import csv_of
 from clinic.blueprints.audit.filters import Narrowing, narrowed
 from clinic.blueprints.audit.forms import TrailForm
+from clinic.htmx import go_to
+from clinic.operations.trail import verify_newest
 from clinic.queries import audit as queries
 from clinic.queries.people import person_for
 
@@ -76,6 +78,14 @@ def export() -> ResponseReturnValue:
     return once.commit(csv_of(current_app.app_context, g.auth_session.user, wanted, before=before))
 
 
+@bp.post("/verify")
+@requires(Permission.VIEW_AUDIT)
+def verify() -> ResponseReturnValue:
+    """Prove the newest events of the trail."""
+    verdict = verify_newest(actor=current_user)
+    return go_to(url_for("audit.index"), say=verdict.sentence)
+
+
 def _narrowing() -> Narrowing:
     form = TrailForm(request.args).offer(queries.acts_told(current_user))
     return narrowed(form, current_user) if form.validate() else Narrowing(form)
@@ -84,8 +94,9 @@ def _narrowing() -> Narrowing:
 def _page(narrowing: Narrowing, stretch: queries.Stretch) -> str:
     older = narrowing.address(before=stretch.older) if stretch.older else None
     later = narrowing.address() if "before" in request.args else None
-    context: dict[str, Any] = {"older": older, "newest": later, "archive": queries.archived_to(current_user)}
-    return render_template("audit/index.html", narrowing=narrowing, form=narrowing.form, stretch=stretch, **context)
+    context: dict[str, Any] = {"older": older, "newest": later, "form": narrowing.form, "stretch": stretch}
+    context |= {"archive": queries.archived_to(current_user), "verifications": queries.verifications(current_user)}
+    return render_template("audit/index.html", narrowing=narrowing, **context)
 
 
 def _until() -> date | None:
