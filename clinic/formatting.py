@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from flask import Flask
+from flask import Flask, current_app
 
 from clinic import clock
 
@@ -93,6 +93,15 @@ def words(value: str) -> str:
     return str(value).split("-")[-1].replace("_", " ")
 
 
+def act(name: str) -> str:
+    """`patient.open` -> `patient: open`; `read.patients.show` -> `read: ` and what its view says that it shows."""
+    feature, _, rest = name.partition(".")
+    view = current_app.view_functions.get(rest) if feature in ("read", "did") else None
+    said = (view.__doc__ or "").partition("\n")[0].rstrip(".") if view else ""
+    said = said[:1].lower() + said[1:] if said else words(rest.replace(".", " "))
+    return f"{words(feature)}: {said}" if rest else words(name)
+
+
 def ordinal(place: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th, 21st."""
     ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
@@ -111,6 +120,7 @@ def init_app(app: Flask) -> None:
         since,
         iso,
         words,
+        act,
         ordinal,
         browser,
         ago,

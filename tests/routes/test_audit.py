@@ -14,6 +14,7 @@ from clinic.blueprints.audit import export
 from clinic.blueprints.audit.changes import Change, changes_of
 from clinic.blueprints.audit.export import HEADER, plain
 from clinic.extensions import db
+from clinic.formatting import act
 from clinic.models import AuditArchive, AuditEvent, JobRun
 from clinic.queries import audit as queries
 from tests.events import days_ago, event_total, write_event, write_events
@@ -421,6 +422,20 @@ def test_the_number_of_queries_does_not_grow(adel, told, world):
     few = sent()
     write_events([common] * 990, chained=False)
     assert sent() == few
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("patient.open", "patient: open"),
+        ("read.patients.new", "read: the form to register a patient"),
+        ("read.no.such_page", "read: no such page"),
+        ("access.not_found", "access: not found"),
+        ("odd", "odd"),
+    ],
+)
+def test_acts_are_said_in_words(context, name, said):
+    assert act(name) == said
 
 
 class TestVerify:

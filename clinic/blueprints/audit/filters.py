@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from flask import abort, url_for
 from wtforms import Field, IntegerField
 
-from clinic.blueprints.audit.forms import EVERYTHING, NOBODY, TrailForm
-from clinic.formatting import day, words
+from clinic.blueprints.audit.forms import EVERYTHING, NOBODY, TrailForm, feature_of
+from clinic.formatting import act, day, words
 from clinic.models import Patient, User
 from clinic.queries.audit import patient_told_of, patients_named
 from clinic.queries.people import people_of, person_for
@@ -76,10 +76,9 @@ def _chips(narrowing: Narrowing, viewer: User) -> Iterator[Chip]:
     if form.patient_id.data:
         patient = patient_told_of(viewer, form.patient_id.data) or abort(404)
         yield Chip("Patient", f"{patient.name}, {patient.code}", narrowing.address(patient_id=None))
-    if form.act.data:
-        feature, _, act = form.act.data.partition(".")
-        what = "everything" if form.act.data.endswith(EVERYTHING) else words(act.replace(".", " "))
-        yield Chip("Act", f"{words(feature)}: {what}", narrowing.address(act=None))
+    if asked := form.act.data:
+        what = f"{words(feature_of(asked))}: everything" if asked.endswith(EVERYTHING) else act(asked)
+        yield Chip("Act", what, narrowing.address(act=None))
     if form.role.data:
         role = "nobody signed in" if form.role.data == NOBODY else words(form.role.data)
         yield Chip("Role", role, narrowing.address(role=None))

@@ -9,6 +9,7 @@ from wtforms.validators import Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from clinic import clock
+from clinic.formatting import act as act_words
 from clinic.formatting import words
 from clinic.models import Role
 from clinic.queries.audit import Wanted
@@ -43,10 +44,7 @@ class TrailForm(Form):
         groups = {"Acts": [SelectChoice("", "Every act")]}
         for feature, named in groupby(acts, key=feature_of):
             everything = SelectChoice(feature + EVERYTHING, f"{words(feature)}: everything")
-            each = [
-                SelectChoice(act, f"{words(feature)}: {words(act.partition('.')[2].replace('.', ' '))}")
-                for act in named
-            ]
+            each = [SelectChoice(act, act_words(act)) for act in named]
             groups[words(feature).capitalize()] = [everything, *each]
         self.act.choices = groups
         return self
