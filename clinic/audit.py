@@ -135,6 +135,13 @@ def append(session: Session) -> None:
     session.execute(
         update(AuditHead).where(AuditHead.id == 1).values(seq=seq, mac=mac).execution_options(synchronize_session=False)
     )
+    session.info[APPENDED] = True
+
+
+@event.listens_for(Session, "after_commit")
+def _tell(session: Session) -> None:
+    if session.info.pop(APPENDED, False):
+        session.info[TOLD] = True
 
 
 @event.listens_for(Session, "after_soft_rollback")

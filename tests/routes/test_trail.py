@@ -75,6 +75,22 @@ def test_an_act_that_tells_nothing_of_itself_is_told(browser_of, told):
     assert event.act.startswith(("did.", "account."))
 
 
+@pytest.mark.parametrize(
+    ("name", "method", "url", "act"),
+    [
+        ("ruwan", "get", "/patients?q=ana", "patient.search"),
+        ("ruwan", "get", "/patients/{perera}", "patient.open"),
+        ("adel", "get", "/audit", "audit.read"),
+        ("adel", "get", "/audit/export", "audit.export"),
+        ("adel", "post", "/people/{omar}/deactivate", "people.deactivate"),
+    ],
+)
+def test_what_a_view_tells_itself_is_not_told_twice(browser_of, told, world, name, method, url, act):
+    getattr(browser_of(name), method)(url.format(perera=world.patients["perera"], omar=world.people["omar"]))
+    assert act in [event.act for event in told()]
+    assert not [event.act for event in told() if event.act.startswith(("read.", "did."))]
+
+
 def test_nobody_signed_in_leaves_nothing(client, told):
     for url in ("/queue", "/patients/1", "/no-such-page", "/sign-in"):
         client.get(url)
