@@ -292,8 +292,9 @@ def _days(viewer: User, column: InstrumentedAttribute[Any], value: int, until: d
         return Days([], None)
     rows = db.session.execute(_newest(column, value, until).limit(LOOK + 1)).all()
     by_day: dict[date, dict[tuple[Any, ...], list[Any]]] = defaultdict(dict)
+    zone = clock.zone()
     for row in rows:
-        by_day[clock.local(row.at).date()].setdefault((row.actor_id, row.role, row.patient_id), []).append(row)
+        by_day[row.at.astimezone(zone).date()].setdefault((row.actor_id, row.role, row.patient_id), []).append(row)
     ordered, rest = sorted(by_day, reverse=True), len(rows) > LOOK
     if rest and len(ordered) > 1:
         del ordered[-1]  # its beginning was not reached

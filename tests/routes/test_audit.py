@@ -262,6 +262,14 @@ class TestDays:
         assert "1 refused" in page
         assert "Ana Perera" not in page
 
+    def test_who_tried_a_number_of_nobody(self, adel, told, world, browser_of):
+        browser_of("kamal").get("/patients/99999")
+        page = adel.get(f"/audit/people/{world.people['kamal']}").text
+        assert "number 99999, who is nobody" in page
+        assert "/audit/patients/99999" not in page
+        number = shown(adel.get("/audit?act=access.not_found"))[0]
+        assert "number 99999, who is nobody" in adel.get(f"/audit/{number}").text
+
     def test_nobody_and_nothing(self, adel, told, world):
         assert "Nobody so far" in adel.get(f"/audit/patients/{world.patients['archie']}").text
         assert "Nothing so far" in adel.get(f"/audit/people/{world.people['omar']}").text
