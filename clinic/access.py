@@ -56,6 +56,8 @@ class Permission(enum.Enum):
     OPEN_PATIENT = "open the overview of a patient one may see"
     ASK_ASSIGNMENT = "ask that a clinician be assigned to a patient or removed"
     ASK_FOR_PATIENT = "ask for a patient for oneself"
+    ASK_TRANSFER = "ask that a patient goes from one student to another, with a handover note"
+    FOLLOW_REQUESTS = "see one's own requests and withdraw them"
     ASSIGN_STUDENTS = "assign students to one's own patients, hand their patients over, end assignments"
     APPROVE = "see what waits for one's approval, and approve or return it"
     BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
@@ -85,8 +87,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.VIEW_CHAIRS,
         P.VIEW_WAITS,
         P.ASK_ASSIGNMENT,
+        P.FOLLOW_REQUESTS,
     },
-    Role.STUDENT: _PATIENT_CARE | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR, P.ASK_FOR_PATIENT, P.BREAK_GLASS},
+    Role.STUDENT: _PATIENT_CARE
+    | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR, P.ASK_FOR_PATIENT, P.ASK_TRANSFER, P.FOLLOW_REQUESTS, P.BREAK_GLASS},
     Role.SUPERVISOR: _PATIENT_CARE
     | {
         P.VIEW_OWN_QUEUE,
@@ -97,6 +101,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.ANSWER_CALLS,
         P.VIEW_CHAIRS,
         P.VIEW_WAITS,
+        P.ASK_TRANSFER,
+        P.FOLLOW_REQUESTS,
         P.ASSIGN_STUDENTS,
         P.APPROVE,
         P.BREAK_GLASS,

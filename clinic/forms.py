@@ -1,8 +1,8 @@
 """What the forms of several features share."""
 
-from typing import Self
+from typing import Any, Self
 
-from wtforms import Form, HiddenField
+from wtforms import Form, HiddenField, SelectField
 from wtforms.validators import InputRequired, ValidationError
 
 from clinic.errors import DomainError
@@ -30,3 +30,19 @@ class VersionForm(Form):
         if not self.validate():
             raise DomainError(next(messages[0] for messages in self.errors.values()))
         return self
+
+
+class ListField(SelectField):
+    """A choice from a list, which says what to do when something else was sent."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("Choose one from the list.") from None
+
+    def pre_validate(self, form: Any) -> None:
+        try:
+            super().pre_validate(form)
+        except ValueError:
+            raise ValidationError("Choose one from the list.") from None

@@ -25,6 +25,8 @@ PLACES = (
     Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
     Place("Supervision", "supervision.index", "ANSWER_CALLS", "bell-ringing"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
+    Place("Students", "assignments.index", "ASSIGN_STUDENTS", "user-plus"),
+    Place("Requests", "requests.index", "FOLLOW_REQUESTS", "checklist"),
     Place("Schedule", "visits.schedule", "VIEW_SCHEDULE", "calendar"),
     Place("Chairs", "chairs.index", "VIEW_CHAIRS", "armchair"),
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),

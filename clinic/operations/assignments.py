@@ -16,7 +16,7 @@ from clinic.models import Assignment, AssignmentKind, Patient, Role, Unowned, Us
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
 from clinic.queries import scope
-from clinic.queries.assignments import CLINICIANS, in_order, limit_for
+from clinic.queries.assignments import CLINICIANS, answers_for, in_order, limit_for
 
 REASON_LENGTH = 200
 
@@ -189,13 +189,6 @@ def supervisors_of_department(department_id: int) -> list[int]:
             .limit(100)
         )
     )
-
-
-def answers_for(actor: User, person: User) -> bool:
-    """Whether a supervisor decides about this person: a student of their department, or themself."""
-    if actor.role is not Role.SUPERVISOR:
-        return False
-    return person.id == actor.id or (person.role is Role.STUDENT and person.department_id == actor.department_id)
 
 
 def check_sees(patient: Patient, actor: User) -> None:

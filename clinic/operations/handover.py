@@ -40,6 +40,11 @@ class Item:
     choices: tuple[Choice, ...]
 
     @property
+    def field(self) -> str:
+        """What its fields in a form end with."""
+        return self.key.replace(":", "-")
+
+    @property
     def kind(self) -> str:
         return self.key.partition(":")[0]
 

@@ -22,10 +22,11 @@ from clinic.models import (
 )
 from clinic.operations import assignments, requests
 from clinic.operations import handover as handing_over
-from clinic.operations.assignments import answers_for, check_sees, give, held_by, same_running
+from clinic.operations.assignments import check_sees, give, held_by, same_running
 from clinic.operations.handover import KINDS, Destination, Hands
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
+from clinic.queries.assignments import answers_for
 from clinic.queries.scope import is_running
 
 

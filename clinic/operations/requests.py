@@ -23,6 +23,7 @@ from clinic.operations.assignments import held_by, same_running, short
 from clinic.operations.handover import KINDS, STAYS, Choice, Destination, Hands, Item, Kind
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
+from clinic.queries.assignments import answers_for
 from clinic.text import ascii_digits
 
 REASON_LENGTH = 500
@@ -110,7 +111,7 @@ def ask_transfer(
     """
     patient = locked(Patient, patient_id)
     giver, receiver = db.session.get_one(User, from_id), db.session.get_one(User, to_id)
-    if actor.id != giver.id and not assignments.answers_for(actor, giver):
+    if actor.id != giver.id and not answers_for(actor, giver):
         raise NotAllowed(f"{giver.name} or a supervisor of theirs asks for this.")
     assignments.check_can_have(patient, receiver)
     if receiver.role is not Role.STUDENT or giver.role is not Role.STUDENT or giver.id == receiver.id:

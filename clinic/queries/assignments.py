@@ -82,6 +82,33 @@ def loads_of(people: Collection[User]) -> dict[int, dict[AssignmentKind, Load]]:
     }
 
 
+def answers_for(viewer: User, person: User) -> bool:
+    """Whether a supervisor decides about this person: a student of their department, or themself."""
+    if viewer.role is not Role.SUPERVISOR:
+        return False
+    return person.id == viewer.id or (person.role is Role.STUDENT and person.department_id == viewer.department_id)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of a patient's care team, and what the viewer may do about it."""
+
+    assignment: Assignment
+    may_end: bool
+    may_hand_over: bool
+
+
+def members_of(viewer: User, team: Iterable[Assignment]) -> list[Member]:
+    """The running assignments of a patient, with their people loaded, as the viewer may change them."""
+    found = []
+    for assignment in team:
+        person = assignment.user
+        theirs = answers_for(viewer, person)
+        gives = person.role is Role.STUDENT and (theirs or person.id == viewer.id)
+        found.append(Member(assignment, theirs, gives))
+    return found
+
+
 def students_of(viewer: User) -> list[User]:
     """The active students of a supervisor's department, by name; nobody for anyone else."""
     if viewer.role is not Role.SUPERVISOR:
@@ -94,6 +121,16 @@ def supervisors_of(viewer: User) -> list[User]:
     if viewer.role is not Role.SUPERVISOR:
         return []
     return list(db.session.scalars(_people(Role.SUPERVISOR).where(User.department_id == viewer.department_id)))
+
+
+def assignees_for(viewer: User) -> list[User]:
+    """To whom a supervisor may give a patient by themself: the students of the department by name, and themself."""
+    return [*students_of(viewer), viewer] if viewer.role is Role.SUPERVISOR else []
+
+
+def receivers_for(viewer: User) -> list[User]:
+    """Who may take the patients of a student who leaves: the students of the department by name, then its supervisors. Two queries."""
+    return students_of(viewer) + supervisors_of(viewer)
 
 
 def student_for(viewer: User, student_id: int) -> User | None:

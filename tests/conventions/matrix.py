@@ -15,6 +15,8 @@ from clinic.extensions import db
 from clinic.models import (
     Alert,
     AlertKind,
+    Assignment,
+    AssignmentKind,
     AuditEvent,
     AuthSession,
     BrokenGlass,
@@ -24,6 +26,8 @@ from clinic.models import (
     Notice,
     Priority,
     QueueEntry,
+    Request,
+    RequestKind,
     Severity,
     Stage,
     SupervisorCall,
@@ -45,6 +49,8 @@ COLUMNS: list[tuple[str, str | None, str]] = [
     ("supervisor: own department", "silva", "fernando"),
     ("supervisor: other department", "silva", "wu"),
 ]
+# Whose student is meant where an address names one.
+STUDENTS = {"fernando": "kamal", "perera": "leela", "wu": "omar", "nadia": "kamal", "archie": "kamal"}
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # Rows a refused request may still write: the trace of the refusal, and when the person last acted, a key
 # that goes with the rollback, and the end of the person's own draft of that form.
@@ -65,6 +71,7 @@ def deepen(world: World) -> None:
     from clinic.operations.calls import call_supervisor
     from clinic.operations.notices import tell
     from clinic.operations.queue import call_to_chair, move
+    from clinic.operations.requests import ask_assignment, ask_for_patient
     from clinic.operations.visits import add_walk_in, check_in
 
     ruwan, at = world.user("ruwan"), clock.now()
@@ -111,6 +118,18 @@ def deepen(world: World) -> None:
                 expires_at=at + timedelta(minutes=minutes),
             )
         )
+    ask_for_patient(
+        code="P-2026-00099", assignment_kind=AssignmentKind.PRIMARY, need="Endodontics", actor=world.user("kamal")
+    )
+    for name, person in (("fernando", "leela"), ("perera", "kamal"), ("wu", "omar"), ("nadia", "kamal")):
+        ask_assignment(
+            kind=RequestKind.ASSIGN,
+            patient_id=world.patients[name],
+            clinician_id=world.people[person],
+            assignment_kind=AssignmentKind.ADDITIONAL,
+            reason="Lives nearby",
+            actor=ruwan,
+        )
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
@@ -134,6 +153,9 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "event_id": newest(AuditEvent, AuditEvent.patient_id),
         "department_id": world.departments[department],
         "chair_id": world.chairs[{"wu": "B2", "archie": "A4"}.get(subject, "A3")],
+        "student_id": world.people[STUDENTS[subject]],
+        "request_id": newest(Request, Request.patient_id),
+        "assignment_id": newest(Assignment, Assignment.patient_id),
         "person_id": world.people["omar"],
         "display_id": db.session.scalar(select(Display.id).order_by(Display.id).limit(1)),
         "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),

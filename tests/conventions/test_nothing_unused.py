@@ -19,9 +19,6 @@ SCRIPTS = {path: path.read_text("utf-8") for path in (STATIC / "js").rglob("*.js
 
 # Declared ahead of what uses it. Whoever builds that takes its name out; empty when nothing is under way.
 COMING = {
-    "ASK_ASSIGNMENT",
-    "ASK_FOR_PATIENT",
-    "ASSIGN_STUDENTS",
     "APPROVE",
 }
 

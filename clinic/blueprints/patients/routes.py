@@ -24,6 +24,7 @@ from clinic.operations.patients import (
     restore_patient,
     written_of,
 )
+from clinic.queries.assignments import former_team, handovers_of, members_of
 from clinic.queries.patients import (
     ORDERS,
     alike,
@@ -36,6 +37,7 @@ from clinic.queries.patients import (
     search_patients,
     visits_of,
 )
+from clinic.queries.requests import open_requests_about
 from clinic.queries.trail import read_lately
 
 bp = Blueprint("patients", __name__, url_prefix="/patients")
@@ -154,7 +156,10 @@ def _overview_page(patient: Patient, **changes: Any) -> str:
         "patients/show.html",
         patient=patient,
         presence=presence_of(patient),
-        team=care_team(patient),
+        members=members_of(current_user, care_team(patient)),
+        former=former_team(patient),
+        asked=open_requests_about(current_user, patient),
+        handovers=handovers_of(current_user, patient),
         upcoming=upcoming,
         past=past,
         **(forms | {"ending": None} | changes),

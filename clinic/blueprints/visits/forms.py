@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wtforms import DateField, Form, RadioField, SelectField, StringField
+from wtforms import DateField, Form, RadioField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from clinic import clock
-from clinic.forms import one_line
+from clinic.forms import ListField, one_line
 from clinic.models import Chair, Department, Priority, User
 
 OPENS, CLOSES = 7, 20  # hours of the day in which visits can begin
@@ -19,16 +19,6 @@ LENGTHS = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 240)
 
 def _optional(value: Any) -> int | None:
     return int(value) if value not in (None, "", "None") else None
-
-
-class ListField(SelectField):
-    """A choice from a list, which says what to do when something else was sent."""
-
-    def pre_validate(self, form: Any) -> None:
-        try:
-            super().pre_validate(form)
-        except ValueError:
-            raise ValidationError("Choose one from the list.") from None
 
 
 def reason_field(hint: str, *, first: bool = False) -> StringField:
