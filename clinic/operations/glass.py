@@ -182,11 +182,12 @@ def _tell_supervisors(glass: BrokenGlass, patient: Patient, actor: User) -> None
 
 
 def _who_is_told(patient: Patient, actor: User) -> list[User]:
-    """Supervisors of the departments of those who look after the patient, those who do so themselves, and those of the actor's own
-    department; when there are none, the administrators. Never the actor."""
+    """Supervisors of the departments whose students have the patient, those who have the patient themselves, and those of the actor's
+    own department; when there are none, the administrators. Never the actor. Each may judge it (queries/glass.py)."""
     cared, carer = aliased(Assignment), aliased(User)
     running = and_(cared.patient_id == patient.id, is_running(cared))
-    departments = select(carer.department_id).join(cared, cared.user_id == carer.id).where(running)
+    students = select(carer.department_id).join(cared, cared.user_id == carer.id)
+    departments = students.where(running, carer.role == Role.STUDENT)
     themselves = exists().where(running, cared.user_id == User.id)
     own = User.department_id == actor.department_id if actor.department_id else User.department_id.in_(())
     active = select(User).where(User.active, User.id != actor.id).order_by(User.id).limit(500)

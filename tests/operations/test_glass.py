@@ -1,9 +1,10 @@
 """Breaking the glass: who, whose record, for how long, who is told, and who judges it."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from clinic import clock, settings
 from clinic.errors import Conflict, DomainError
@@ -15,8 +16,11 @@ from clinic.models import (
     GlassReason,
     Judgement,
     Notice,
+    Patient,
     Role,
     Setting,
+    Sex,
+    User,
 )
 from clinic.operations.glass import WrongPair, break_glass, close_glass, judge
 from clinic.queries import glass as queries
@@ -43,6 +47,21 @@ def broken(world, who="kamal", /, **changes):
 
 def told(session, kind="glass.broken"):
     return set(session.scalars(select(Notice.user_id).where(Notice.kind == kind)))
+
+
+def added_patient(world, session, number):
+    patient = Patient(
+        code=f"P-2025-{number:05d}",
+        name="Somebody",
+        sort_name="somebody",
+        birth_date=date(1980, 1, 1),
+        sex=Sex.UNKNOWN,
+        created_at=NOON,
+        created_by_id=world.people["ruwan"],
+    )
+    session.add(patient)
+    session.flush()
+    return patient
 
 
 def looks(world, who, patient):
@@ -170,6 +189,39 @@ class TestWhoIsTold:
         session.flush()
         broken(world, "adel")
         assert told(session) == {world.people["sato"]}
+
+    def test_everyone_who_is_told_may_judge(self, world, session):
+        """60 glasses by people of each role over patients of all kinds: each is told to somebody, and waits on their lists."""
+        chance = random.Random(1)
+        people = {name: world.people[name] for name in ("kamal", "leela", "omar", "silva", "sato", "adel")}
+        count = 0
+        for number in range(60):
+            who = chance.choice(sorted(people))
+            kinds = chance.sample(sorted(people), 2)
+            patient = added_patient(world, session, number)
+            for carer in kinds:
+                session.add(
+                    Assignment(
+                        patient_id=patient.id,
+                        user_id=people[carer],
+                        kind=AssignmentKind.OVERSIGHT,
+                        starts_at=NOON - timedelta(days=2),
+                        ends_at=NOON - timedelta(days=1) if carer == who or chance.random() < 0.5 else None,
+                        created_by_id=world.people["silva"],
+                    )
+                )
+            session.flush()
+            if session.scalar(select(scope.is_given(world.user(who), Patient.id)).where(Patient.id == patient.id)):
+                continue
+            session.execute(delete(Notice))
+            glass = broken(world, who, code=patient.code, birth_date=patient.birth_date)
+            count += 1
+            concerned = told(session)
+            assert concerned or who == "adel"  # the only administrator, and no supervisor is concerned
+            for user_id in concerned:
+                assert queries.glass_to_judge(session.get_one(User, user_id), glass.id)
+                assert user_id != glass.user_id
+        assert count >= 40
 
     def test_nobody_who_no_longer_works_here(self, world, session):
         world.user("silva").active = False

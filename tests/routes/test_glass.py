@@ -1,5 +1,6 @@
 """Breaking the glass and judging it, over HTTP."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -200,8 +201,6 @@ def clock_words(app, moment):
 
 def body_of(page, code):
     """The page's main part without what is random in it, and without the code as typed."""
-    import re
-
     main = page.partition("<main")[2].partition("</main>")[0].replace(code, "CODE")
     return re.sub(r'(name="(?:csrf_token|once)" value=)"[^"]*"', r"\1", main)
 
@@ -474,3 +473,20 @@ def test_throttled_rows_are_bounded(app, world, kamal):
     with app.app_context():
         names = set(db.session.scalars(select(SignInThrottle.bucket)))
     assert {name.partition(":")[0] for name in names} == {"pair"}  # the right password is forgiven
+
+
+def test_a_page_whose_time_is_up_is_sent_away(app, world, browser_of, kamal):
+    number = glass_of(app, world)
+    url = f"/break-glass/{number}/end"
+    assert re.search(rf'hx-get="{url}" hx-trigger="load delay:3600s"', kamal.get(overview(world)).text)
+    assert kamal.get(url, htmx=True).headers["HX-Refresh"] == "true"  # that screen's clock is fast
+    kamal.post(f"/break-glass/{number}/close")
+    assert kamal.get(url, htmx=True).headers["HX-Redirect"] == "/break-glass"
+    assert browser_of("leela").get(url, htmx=True).status_code == 404
+
+
+def test_the_administrators_first_page_counts_what_waits(app, world, browser_of):
+    adel = browser_of("adel")
+    assert "nothing to judge" in adel.get("/").text
+    glass_of(app, world)
+    assert "1 to judge" in adel.get("/").text

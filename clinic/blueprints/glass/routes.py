@@ -16,6 +16,7 @@ from clinic.models import Judgement
 from clinic.operations import account
 from clinic.operations import glass as operations
 from clinic.queries import glass as queries
+from clinic.queries.patients import patient_for
 
 bp = Blueprint("glass", __name__, url_prefix="/break-glass")
 
@@ -64,6 +65,16 @@ def close(glass_id: int) -> ResponseReturnValue:
     glass = queries.own_glass(current_user, glass_id) or abort(404)
     operations.close_glass(glass, actor=current_user)
     return go_to(url_for("glass.index"), say="The record is closed")
+
+
+@bp.get("/<int:glass_id>/end")
+@requires(Permission.BREAK_GLASS, background=True)
+def end(glass_id: int) -> ResponseReturnValue:
+    """What a page seen through the glass asks when its time is up: it is sent away."""
+    glass = queries.own_glass(current_user, glass_id) or abort(404)
+    if patient_for(current_user, glass.patient_id):  # given meanwhile, or that screen's clock is fast
+        return "", 204, {"HX-Refresh": "true"}
+    return "", 204, {"HX-Redirect": url_for("glass.index")}
 
 
 @bp.get("/review")

@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from clinic.access import Permission, requires
 from clinic.models import Role
+from clinic.queries.glass import count_to_judge
 from clinic.queries.house import house_for
 
 bp = Blueprint("home", __name__)
@@ -24,4 +25,5 @@ def index() -> ResponseReturnValue:
     work = WORK.get(current_user.role)
     if work:
         return redirect(url_for(work, said=request.args.get("said")), 303)
-    return render_template("home/index.html", person=current_user, house=house_for(current_user))
+    numbers = {"house": house_for(current_user), "to_judge": count_to_judge(current_user)}
+    return render_template("home/index.html", person=current_user, **numbers)
