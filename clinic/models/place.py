@@ -15,6 +15,9 @@ class Department(Base):
     name: Mapped[str] = mapped_column(String(120), unique=True)
     letter: Mapped[str] = mapped_column(String(2), unique=True)  # begins its ticket numbers: A-014
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
 
 
 class Chair(Base):
@@ -26,6 +29,7 @@ class Chair(Base):
     department_id: Mapped[int] = references("department.id", index=True)
     name: Mapped[str] = mapped_column(String(60))
     out_of_service: Mapped[str | None] = mapped_column(String(200))  # the reason, or NULL when usable
+    retired_at: Mapped[datetime | None]  # no longer there; what happened in it stays
     version: Mapped[int] = mapped_column(default=1)
 
     department = link("Department")

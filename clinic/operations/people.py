@@ -147,8 +147,11 @@ def _check_place(role: Role, department_id: int | None, year: int | None) -> Non
         raise DomainError(f"A {role} belongs to a department. Choose one.")
     if role is Role.STUDENT and year not in YEARS:
         raise DomainError("A student has a year of study from 1 to 7.")
-    if department_id is not None and db.session.get(Department, department_id) is None:
-        raise DomainError("There is no such department.")
+    if department_id is not None:
+        # Locked, so that it is not closed while somebody comes into it.
+        wanted = select(Department.id).where(Department.id == department_id, Department.active)
+        if db.session.execute(wanted.with_for_update(read=True)).first() is None:
+            raise DomainError("There is no such department.")
 
 
 def _check_email(email: str, person: User | None) -> None:

@@ -348,6 +348,8 @@ def _free_chair(chair_id: int, entry: QueueEntry) -> Chair:
     if known is None or known.department_id != entry.department_id:
         raise DomainError("Choose a chair of the department in whose queue the patient is.")
     chair = locked(Chair, chair_id)
+    if chair.retired_at is not None:
+        raise DomainError(f"Chair {chair.name} is no longer used. Choose another.")
     if chair.out_of_service:
         raise DomainError(f"Chair {chair.name} is out of service: {chair.out_of_service}. Choose another.")
     held = db.session.execute(select(QueueEntry).where(QueueEntry.open_chair_id == chair.id)).scalar_one_or_none()

@@ -283,6 +283,8 @@ def _check_chair(chair: Chair | None, department: Department) -> None:
         return
     if chair.department_id != department.id:
         raise DomainError(f"Chair {chair.name} is not in {department.name}. Choose one of its chairs.")
+    if chair.retired_at is not None:
+        raise DomainError(f"Chair {chair.name} is no longer used. Choose another.")
     if chair.out_of_service:
         raise DomainError(f"Chair {chair.name} is out of service: {chair.out_of_service}. Choose another.")
 

@@ -27,8 +27,8 @@ def house_for(viewer: User) -> House | None:
         select(func.count(User.id)).where(User.active),
         select(func.count(User.id)).where(User.active, User.must_change_password),
         select(func.count(Department.id)).where(Department.active),
-        select(func.count(Chair.id)),
-        select(func.count(Chair.id)).where(Chair.out_of_service.is_not(None)),
+        select(func.count(Chair.id)).where(Chair.retired_at.is_(None)),
+        select(func.count(Chair.id)).where(Chair.retired_at.is_(None), Chair.out_of_service.is_not(None)),
         select(func.count(Display.id)).where(Display.paired_at.is_not(None), Display.revoked_at.is_(None)),
         select(func.count(Display.id)).where(Display.paired_at.is_(None), Display.revoked_at.is_(None)),
     )

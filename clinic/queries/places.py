@@ -1,6 +1,8 @@
 """Departments, chairs, and the people one chooses from. Places hold no patient data: every signed-in person may know them."""
 
-from sqlalchemy import ColumnElement, select
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
 
 from clinic.extensions import db
 from clinic.models import Assignment, Chair, Department, Role, User
@@ -38,7 +40,11 @@ def department_of(viewer: User, wanted: int | None) -> Department | None:
 def chairs(viewer: User, department_id: int | None = None) -> list[Chair]:
     """The chairs of a department, or of all in use, by department and name."""
     del viewer
-    query = select(Chair).join(Department, Department.id == Chair.department_id).where(Department.active)
+    query = (
+        select(Chair)
+        .join(Department, Department.id == Chair.department_id)
+        .where(Department.active, Chair.retired_at.is_(None))
+    )
     if department_id is not None:
         query = query.where(Chair.department_id == department_id)
     return list(db.session.scalars(query.order_by(Department.name, Chair.name, Chair.id).limit(1000)))
@@ -66,3 +72,39 @@ def supervisors(viewer: User) -> list[User]:
 
 def _people(*which: ColumnElement[bool]) -> list[User]:
     return list(db.session.scalars(select(User).where(User.active, *which).order_by(User.name, User.id).limit(1000)))
+
+
+@dataclass(frozen=True)
+class DepartmentState:
+    department: Department
+    chairs: int  # in use
+    people: int  # who may sign in
+
+
+def every_department(viewer: User) -> list[DepartmentState]:
+    """Every department, the closed ones last, with how much belongs to it; for the pages of settings. One query."""
+    del viewer
+    in_use = (
+        select(func.count(Chair.id))
+        .where(Chair.department_id == Department.id, Chair.retired_at.is_(None))
+        .scalar_subquery()
+    )
+    people = select(func.count(User.id)).where(User.department_id == Department.id, User.active).scalar_subquery()
+    found = db.session.execute(
+        select(Department, in_use, people).order_by(Department.active.desc(), Department.name, Department.id).limit(200)
+    )
+    return [DepartmentState(*row) for row in found]
+
+
+def any_department(viewer: User, department_id: int) -> Department | None:
+    """One department, closed ones too."""
+    del viewer
+    return db.session.get(Department, department_id)
+
+
+def every_chair(viewer: User, department_id: int) -> list[Chair]:
+    """The chairs of a department, the retired ones last."""
+    del viewer
+    wanted = select(Chair).where(Chair.department_id == department_id)
+    by_name = (Chair.retired_at.is_not(None), func.length(Chair.name), Chair.name, Chair.id)
+    return list(db.session.scalars(wanted.order_by(*by_name).limit(500)))

@@ -207,7 +207,7 @@ def chairs_of(viewer: User, department_id: int) -> list[ChairState]:
         select(Chair, inside, known.c.id)
         .outerjoin(inside, inside.open_chair_id == Chair.id)
         .outerjoin(known, known.c.id == inside.id)
-        .where(Chair.department_id == department_id)
+        .where(Chair.department_id == department_id, Chair.retired_at.is_(None))
         .options(joinedload(inside.patient), joinedload(inside.visit))
         .order_by(func.length(Chair.name), Chair.name, Chair.id)
         .limit(200)

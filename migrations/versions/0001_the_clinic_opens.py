@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("letter", sa.String(length=2), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_department")),
         sa.UniqueConstraint("letter", name=op.f("uq_department_letter")),
         sa.UniqueConstraint("name", name=op.f("uq_department_name")),
@@ -105,6 +106,7 @@ def upgrade() -> None:
         sa.Column("department_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("out_of_service", sa.String(length=200), nullable=True),
+        sa.Column("retired_at", UtcDateTime(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["department_id"], ["department.id"], name=op.f("fk_chair_department_id"), ondelete="RESTRICT"

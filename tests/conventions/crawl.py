@@ -31,6 +31,8 @@ from clinic.models import (
     Setting,
     Stage,
 )
+from clinic.operations.chairs import add_chair, retire_chair
+from clinic.operations.departments import close_department, open_department
 from clinic.operations.notices import tell
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
@@ -61,7 +63,7 @@ TYPED = {
     "minutes": "60",
     "words": "I stood in for a colleague",
 }
-TYPED_IN = {"POST /displays/pair": {"code": "ABC123"}}
+TYPED_IN = {"POST /settings/departments": {"letter": "Z"}, "POST /displays/pair": {"code": "ABC123"}}
 # Writes that no form on a page can show to work, each with its reason. Empty is right.
 EXCEPT: dict[str, str] = {}
 # Of one kind of address (the same rule, the same names in its query) so many are opened, so that a crawl ends.
@@ -115,6 +117,11 @@ def furnish(world: World) -> list[str]:
         actor=adel,
     )
     deactivate(former.id, actor=adel)
+    for name, letter in (("Oral surgery", "Q"), ("Old wing", "R")):  # nobody is left in them: they can be closed
+        last = open_department(name=name, letter=letter, chairs=1, actor=adel)
+    close_department(last.id, version=last.version, actor=adel)
+    retired = add_chair(world.departments["restorative"], name="A0", actor=adel)
+    retire_chair(retired.id, version=retired.version, actor=adel)
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(
         BrokenGlass(
