@@ -42,6 +42,7 @@ class AuditEvent(Base):
         Index("ix_audit_event_act", "act", "id"),
         Index("ix_audit_event_role", "role", "id"),
         Index("ix_audit_event_address", "address", "id"),
+        Index("ix_audit_event_opened", "patient_id", "actor_id", "id"),
         TABLE_OPTIONS,
     )
 

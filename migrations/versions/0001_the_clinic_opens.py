@@ -424,6 +424,7 @@ def upgrade() -> None:
     op.create_index("ix_audit_event_act", "audit_event", ["act", "id"], unique=False)
     op.create_index("ix_audit_event_actor", "audit_event", ["actor_id", "id"], unique=False)
     op.create_index("ix_audit_event_address", "audit_event", ["address", "id"], unique=False)
+    op.create_index("ix_audit_event_opened", "audit_event", ["patient_id", "actor_id", "id"], unique=False)
     op.create_index("ix_audit_event_patient", "audit_event", ["patient_id", "id"], unique=False)
     op.create_index("ix_audit_event_role", "audit_event", ["role", "id"], unique=False)
     op.create_table(

@@ -280,4 +280,4 @@ def test_the_number_of_queries_does_not_grow(adel, world):
     few = queries_sent()
     mixed(world, 1000)
     assert queries_sent() == few
-    assert max(few) <= 3
+    assert max(few) <= 4

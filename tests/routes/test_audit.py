@@ -275,7 +275,8 @@ class TestDays:
         assert "Nothing so far" in adel.get(f"/audit/people/{world.people['omar']}").text
         assert adel.get("/audit/patients/99999").status_code == 404
         assert adel.get("/audit/people/99999").status_code == 404
-        assert adel.get(f"/audit/patients/{world.patients['fernando']}?until=never").status_code == 200
+        for until, status in (("never", 200), ("2026-02-30", 200), ("0001-01-01", 422), ("9999-12-31", 200)):
+            assert adel.get(f"/audit/patients/{world.patients['fernando']}?until={until}").status_code == status
 
     def test_earlier_days_follow(self, adel, told, world, monkeypatch):
         monkeypatch.setattr(queries, "GROUPS", 1)
