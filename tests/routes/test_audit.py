@@ -128,8 +128,12 @@ class TestList:
         page = adel.get("/audit?patient=P-2026&role=student")
         assert "Whom do you mean?" in page.text
         assert f'href="/audit?role=student&amp;patient_id={world.patients["wu"]}"' in page.text
-        assert "Dr Sunil Silva" in adel.get("/audit?person=dr").text
         assert shown(page) == []
+        assert "Dr Sunil Silva" in adel.get("/audit?person=dr").text
+        told = shown(adel.get("/audit?act=audit.read"))
+        assert "a person named “dr”" in adel.get(f"/audit/{told[0]}").text
+        assert "role student; a patient named “P-2026”" in adel.get(f"/audit/{told[1]}").text
+        assert adel.get("/audit/export?person=dr").status_code == 422
 
     @pytest.mark.parametrize(
         ("query", "says"),

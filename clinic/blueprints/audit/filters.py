@@ -39,7 +39,15 @@ class Narrowing:
     @property
     def words(self) -> str:
         """What it is narrowed to, for people to read."""
-        return "; ".join(f"{chip.word.lower()} {chip.value}" for chip in self.chips) or "everything"
+        told = [f"{chip.word.lower()} {chip.value}" for chip in self.chips]
+        told += [f"a person named “{self.form.person.data}”"] if self.people else []
+        told += [f"a patient named “{self.form.patient.data}”"] if self.patients else []
+        return "; ".join(told) or "everything"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is still to be chosen."""
+        return bool(self.people or self.patients)
 
     def address(self, endpoint: str = "audit.index", **changes: Any) -> str:
         """The address of the same narrowing with other values; None takes one away."""

@@ -31,7 +31,8 @@ def index() -> ResponseReturnValue:
     if narrowing.found:
         return redirect(narrowing.address(), 303)
     wanted, before = narrowing.form.wanted(), request.args.get("before", type=int)
-    page = _page(narrowing, queries.trail(current_user, wanted, before=before))
+    found = queries.NOTHING if narrowing.is_open else queries.trail(current_user, wanted, before=before)
+    page = _page(narrowing, found)
     audit.record("audit.read", f"Looked at the trail: {narrowing.words}", actor=current_user, patient=wanted.patient_id)
     return once.commit(page)
 
@@ -68,7 +69,7 @@ def person(person_id: int) -> ResponseReturnValue:
 def export() -> ResponseReturnValue:
     """The trail, narrowed to what is asked for, as a CSV file. That it leaves is written down before its first byte does."""
     narrowing = _narrowing()
-    if narrowing.form.errors or narrowing.people or narrowing.patients:
+    if narrowing.form.errors or narrowing.is_open:
         return _page(narrowing, queries.NOTHING), 422
     wanted, before = narrowing.form.wanted(), queries.newest_event(current_user) + 1
     count = queries.event_count(current_user, wanted, before=before)
