@@ -76,6 +76,12 @@ ONLY_READS = (
     "The clinic's database takes no changes at the moment. Nothing was saved, and what must be written down to be seen "
     "cannot be opened. Tell an administrator; Chairside goes on by itself once the database does."
 )
+# The application's account has lost a right; of all tables it is the trail's on which that must stop everything.
+NO_RIGHT = frozenset({1142, 1143})
+NOT_TOLD = (
+    "What is done and seen here cannot be written to the trail at the moment, so nothing is done and nothing is shown. "
+    "Tell an administrator; Chairside goes on by itself once it can."
+)
 
 
 def init_app(app: Flask) -> None:
@@ -145,7 +151,7 @@ def _database_away(error: Exception) -> Any:
     cause = getattr(error, "orig", error)
     code = next(iter(getattr(cause, "args", ())), None)
     log.error("database: %s %s", type(cause).__name__, code if isinstance(code, int) else "")
-    return page(503, ONLY_READS if code in READ_ONLY else None)
+    return page(503, ONLY_READS if code in READ_ONLY else NOT_TOLD if code in NO_RIGHT else None)
 
 
 def _gone(error: NoResultFound) -> Any:

@@ -45,6 +45,7 @@ class MariaDB:
                     "mariadb-install-db",
                     "--no-defaults",
                     f"--datadir={folder}/data",
+                    f"--tmpdir={folder}",  # a server that starts clears away what another has in the same one
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
                     "--innodb-use-native-aio=0",  # several servers at once would use up the machine's requests
@@ -64,6 +65,7 @@ class MariaDB:
                 "mariadbd",
                 "--no-defaults",
                 f"--datadir={self.folder}/data",
+                f"--tmpdir={self.folder}",
                 f"--socket={self.folder}/s",
                 f"--pid-file={self.folder}/pid",
                 f"--port={self.port}",
