@@ -6,6 +6,7 @@ from flask import Flask, g, request, url_for
 from flask_login import current_user
 
 from clinic import access, assets, clock, once, security, settings
+from clinic.approvals.inbox import number_waiting
 from clinic.models import BrokenGlass, Patient
 from clinic.queries.glass import glasses_over
 from clinic.queries.notices import unread_notices
@@ -24,6 +25,7 @@ PLACES = (
     Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
     Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
     Place("Supervision", "supervision.index", "ANSWER_CALLS", "bell-ringing"),
+    Place("Approvals", "approvals.index", "APPROVE", "checklist"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
     Place("Students", "assignments.index", "ASSIGN_STUDENTS", "user-plus"),
     Place("Requests", "requests.index", "FOLLOW_REQUESTS", "checklist"),
@@ -59,6 +61,7 @@ def init_app(app: Flask) -> None:
         asset=assets.asset,
         toast=toast,
         navigation=navigation,
+        number_waiting=lambda: number_waiting(current_user),
         unread_notices=lambda: unread_notices(current_user),
         glass_over=glass_over,
         account_places=ACCOUNT_PLACES[1:],

@@ -20,6 +20,8 @@ EXCEPT = {
     "live.stream": "never ends",
     "auth.sign_in": "for nobody signed in; tested by itself",
 }
+# What arguments that are no ids stand for; an `item_id` is that of such a thing.
+WORDS = {"kind": "request"}
 MOST_ROWS = 200
 
 
@@ -42,9 +44,10 @@ def pages_of(app: Flask, user_id: int) -> dict[str, str]:
 
 def _addresses(app: Flask, rule: Rule) -> Iterator[str]:
     """Addresses of a rule with real ids; the last id decides, the others come from its row."""
+    named = {name: WORDS[name] for name in rule.arguments if name in WORDS}
     wanted = [name for name in ("department_id", "patient_id", *sorted(rule.arguments)) if name in rule.arguments]
     wanted = [name for name in dict.fromkeys(wanted) if name.endswith("_id")]
-    if len(wanted) < len(rule.arguments):
+    if len(wanted) + len(named) < len(rule.arguments):
         return
     with app.app_context(), app.test_request_context():
         adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
@@ -60,7 +63,7 @@ def _addresses(app: Flask, rule: Rule) -> Iterator[str]:
             for row in db.session.scalars(query)
         ]
     for values in rows:
-        yield adapter.build(rule.endpoint, values)
+        yield adapter.build(rule.endpoint, values | named)
 
 
 def _model(name: str) -> type[Base]:
@@ -74,6 +77,7 @@ def _model(name: str) -> type[Base]:
             "session": "auth_session",
             "person": "user",
             "event": "audit_event",
+            "item": WORDS["kind"],
         }.get(name, ""),
     ):
         if table in tables:

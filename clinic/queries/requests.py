@@ -58,6 +58,11 @@ def waiting_count(viewer: User) -> int:
     return db.session.scalar(select(func.count()).select_from(_waiting(viewer).subquery())) or 0
 
 
+def waiting_ids(viewer: User) -> Select[int]:
+    """A select of their ids, to count them among all else that waits for the viewer."""
+    return _waiting(viewer).with_only_columns(Request.id)
+
+
 def open_requests_about(viewer: User, patient: Patient) -> list[Request]:
     """The open requests about a patient the viewer sees, for those who ask and decide; not what students have asked for."""
     if viewer.role not in (Role.RECEPTIONIST, Role.SUPERVISOR):

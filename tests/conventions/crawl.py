@@ -36,6 +36,7 @@ from clinic.operations.departments import close_department, open_department
 from clinic.operations.notices import tell
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
+from tests.asked import student_asks
 from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
 from tests.crowded import add_arrived, add_patients
 from tests.forms import PageForm, forms_of
@@ -104,8 +105,10 @@ def furnish(world: World) -> list[str]:
         )
     )
     second_supervisor(world)
+    student_asks(world, "leela", "P-2026-00001")  # beside what reception asked: two of one student and one patient
     tell(world.people["kamal"], "Your request was returned", kind="request.returned", url="/my-queue")
-    tell(world.people["kamal"], "You opened a record and nobody knows why", kind="record.unexplained")
+    unexplained = "You opened a record and nobody knows why"
+    tell(world.people["kamal"], unexplained, kind="record.unexplained", patient_id=world.patients["fernando"])
     world.user("rita").totp_confirmed_at = at
     former = create_person(
         name="Dilani Peiris",

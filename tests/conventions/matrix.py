@@ -160,6 +160,8 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "display_id": db.session.scalar(select(Display.id).order_by(Display.id).limit(1)),
         "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
+        "kind": "request",
+        "item_id": newest(Request, Request.patient_id),
         "token": "no-such-token-0123456789",
         "filename": "css/app.css",
         "group": "queue",

@@ -1,7 +1,7 @@
 """The one thing a person types about a notice."""
 
 from wtforms import Form, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 LONGEST = 500
 
@@ -10,7 +10,7 @@ class AnswerForm(Form):
     words = TextAreaField(
         "Your answer",
         [
-            InputRequired("Say in your own words why."),
+            DataRequired("Say in your own words why."),
             Length(min=5, max=LONGEST, message=f"Say it in 5 to {LONGEST} characters."),
         ],
         description="It is kept in the trail as you write it, and read by whoever looks after the records.",

@@ -1,0 +1,91 @@
+"""The inbox over all kinds: what waits for one approver, and approving several things at once."""
+
+import hashlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+
+from clinic import approvals
+from clinic.approvals.kind import Item, Kind
+from clinic.errors import DomainError
+from clinic.models import User
+from clinic.queries.approvals import count_all, opened_versions
+
+# Every module of this package that has a KIND.
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for module in pkgutil.iter_modules(approvals.__path__)
+    if module.name not in ("kind", "inbox")
+    for kind in [import_module(f"clinic.approvals.{module.name}").KIND]
+}
+SHOWN = 200  # items of one inbox; the rest follows as these are decided
+
+
+@dataclass(frozen=True)
+class Group:
+    """What waits of one student and one patient: it may be approved together."""
+
+    items: list[Item]
+
+    @property
+    def unopened(self) -> int:
+        """How many of them the approver has not looked at as they are now."""
+        return sum(not item.is_opened for item in self.items)
+
+    @property
+    def chosen(self) -> str:
+        """The items with their versions, as the form sends them."""
+        return " ".join(f"{item.key}:{item.version}" for item in self.items)
+
+    @property
+    def once(self) -> str:
+        """A key that is the same as long as the group is."""
+        return f"approve-{hashlib.sha256(self.chosen.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True)
+class Inbox:
+    groups: list[Group]
+    more: int  # items that wait beyond those shown
+
+
+def inbox_of(viewer: User) -> Inbox:
+    """Everything that waits for the viewer: emergencies first, then the longest waiting, kept together by student and patient.
+
+    One query, and what each kind's items cost; the number does not depend on how much waits.
+    """
+    found = sorted((item for kind in KINDS.values() for item in kind.items(viewer)), key=lambda item: item.order)
+    more = max(number_waiting(viewer) - SHOWN, 0) if len(found) >= SHOWN else 0
+    shown = found[:SHOWN]
+    opened = opened_versions(viewer, [item.key for item in shown])
+    together: dict[tuple[int, str], list[Item]] = {}
+    for item in shown:
+        together.setdefault(item.owner, []).append(replace(item, is_opened=(item.key, item.version) in opened))
+    return Inbox([Group(items) for items in together.values()], more)
+
+
+def number_waiting(viewer: User) -> int:
+    """How many things wait for the viewer. One query over all kinds."""
+    return count_all([kind.waiting(viewer) for kind in KINDS.values()])
+
+
+def item_for(viewer: User, kind: str, item_id: int) -> Item | None:
+    """One item that is the viewer's to decide, or was; None for any other."""
+    return KINDS[kind].item(viewer, item_id) if kind in KINDS else None
+
+
+def approve_several(chosen: Sequence[tuple[Item, int]], *, actor: User) -> None:
+    """Approve items, each in the version (beside it) that the approver saw. All of them or, when one is refused, none."""
+    owners = {item.owner: item for item, _version in chosen}
+    if len(owners) > 1:
+        names = " and ".join(f"{item.person}, {item.code}" for item in list(owners.values())[:2])
+        raise DomainError(
+            f"Only what is of one student and one patient is approved together; these are {names}. "
+            "Approve each patient's by themselves."
+        )
+    for item, version in chosen:
+        try:
+            KINDS[item.kind].approve(item.id, version=version, actor=actor)
+        except DomainError as refusal:
+            raise type(refusal)(f"Nothing was approved. {item.sentence}: {refusal.sentence}") from refusal
