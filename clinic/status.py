@@ -38,12 +38,13 @@ GOOD, ATTENTION, BAD = "good", "attention", "bad"
 
 @dataclass(frozen=True)
 class Part:
-    """`at` since when this is known; None: it was asked just now, or there is nothing to know."""
+    """`at` since when this is so, or when it was last done; without it `since` says it."""
 
     name: str
     state: str
     sentence: str
     at: datetime | None = None
+    since: str = "now"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _poller() -> Part:
     before, streams = hub.looked_before(), len(hub.streams)
     if before is None:
         return Part("Live changes", ATTENTION, "This process does not read the changes yet; pages that need them poll.")
-    said = f"{streams} pages of this process hear them."
+    said = f"live pages of this process: {streams}."
     at = clock.now() - timedelta(seconds=before)
     if hub.is_awake():
         return Part("Live changes", GOOD, f"Changes are read as they come; {said}", at)
@@ -152,7 +153,7 @@ def _backup(runs: Runs) -> Part:
         sentence = (
             "Never. Chairside has no backup of its own yet: back up the database and the bucket with your host's tools."
         )
-        return Part("Last backup", ATTENTION, sentence)
+        return Part("Last backup", ATTENTION, sentence, since="never")
     is_old = clock.now() - runs.success.started_at > timedelta(days=1, hours=3)
     failed = runs.last is not None and runs.last.succeeded is False
     sentence = f"The last try failed: {runs.last.summary}" if failed and runs.last else runs.success.summary
@@ -163,9 +164,9 @@ def _verified(runs: Runs) -> Part:
     name = "Trail verified"
     at = runs.success.started_at if runs.success else None
     if runs.last is not None and runs.last.succeeded is False:
-        return Part(name, BAD, runs.last.summary, at)
+        return Part(name, BAD, runs.last.summary, at, since="never")
     if runs.success is None:
-        return Part(name, ATTENTION, "Never. Run the job below.")
+        return Part(name, ATTENTION, "Never. Run the job below.", since="never")
     is_old = clock.now() - runs.success.started_at > timedelta(days=2)
     return Part(name, ATTENTION if is_old else GOOD, runs.success.summary, at)
 

@@ -5,12 +5,13 @@ import shutil
 import threading
 import time
 import tomllib
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from clinic import clock, settings, status, storage
@@ -71,7 +72,7 @@ def test_every_part_has_a_state_and_a_sentence(adel):
         "attention",
         "Never. Chairside has no backup of its own yet: back up the database and the bucket with your host's tools.",
     )
-    assert found["Trail verified"][:2] == ("attention", "Never. Run the job below.")
+    assert found["Trail verified"] == ("attention", "Never. Run the job below.", "never")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,24 @@ def test_without_a_printer_it_says_so(app, adel, monkeypatch):
     monkeypatch.undo()
     state, sentence, _ = parts(adel)["Printer"]
     assert (state, sentence) == ("attention", "No printer is set up. Everything else goes on without it.")
+
+
+def test_a_printer_that_is_set_up_and_away_is_bad(app, adel, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setitem(app.config, "CHAIRSIDE", replace(app.config["CHAIRSIDE"], printer_socket="/nowhere/at.all"))
+    state, sentence, _ = parts(adel)["Printer"]
+    assert (state, sentence) == ("bad", "The printer does not answer. Everything else goes on without it.")
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)  # whose tables go with the rollback
+def test_a_database_at_another_step_is_bad(app, adel):
+    with app.app_context():
+        db.session.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        db.session.execute(text("INSERT INTO alembic_version VALUES ('0000')"))
+        db.session.commit()
+    state, sentence, _ = parts(adel)["Version"]
+    assert state == "bad"
+    assert "The database is at step 0000, this version wants" in sentence
 
 
 def test_the_poller_says_when_it_looked(app, adel):
