@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, redirect, request, url_for
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
@@ -218,8 +219,8 @@ def enforce() -> ResponseReturnValue | None:
             return refusal
     if request.method in UNSAFE:
         _check_form_origin(session)
-        if session and access.permission is not None:
-            _refuse_through_glass(session)
+    if session and access.permission is not None:
+        _refuse_through_glass(session)
     if session and not access.background and access.permission is not None:
         sessions.touch(session)
     return None
@@ -255,9 +256,18 @@ def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue
 
 
 def _refuse_through_glass(session: AuthSession) -> None:
-    """Say why nothing changes, where a 404 would only puzzle; the scope holds it in any case: a glass grants no change."""
+    """Say why nothing changes, where a 404 would only puzzle, and do not show forms that would be refused.
+
+    The scope holds it in any case: a glass grants no change.
+    """
     patient_id = (request.view_args or {}).get("patient_id")
-    if patient_id and may(session.user, Permission.BREAK_GLASS) and patient_id in glasses_over(session.user):
+    if not patient_id or not may(session.user, Permission.BREAK_GLASS):
+        return
+    adapter = request_ctx.url_adapter
+    changes = request.method in UNSAFE or (
+        adapter is not None and adapter.test(request.path, "POST")
+    )  # or shows the form
+    if changes and patient_id in glasses_over(session.user):
         audit.record("access.denied", f"Refused {request.endpoint}", actor=session.user, patient=patient_id)
         db.session.commit()
         raise NotAllowed(
