@@ -57,9 +57,9 @@ def break_glass(*, code: str, birth_date: date, reason: GlassReason, words: str,
     if db.session.scalar(select(is_given(actor, Patient.id)).where(Patient.id == patient.id)):
         raise DomainError(f"You need not break the glass: {patient.code} is among your patients. Search for it.")
     already = db.session.execute(
-        select(BrokenGlass).where(
-            BrokenGlass.user_id == actor.id, BrokenGlass.patient_id == patient.id, is_open_glass()
-        )
+        select(BrokenGlass)
+        .where(BrokenGlass.user_id == actor.id, BrokenGlass.patient_id == patient.id, is_open_glass())
+        .with_for_update()  # as committed by now, whatever the isolation
     ).scalar_one_or_none()
     if already:
         return already
