@@ -18,6 +18,7 @@ from sqlalchemy import event, insert, select, update
 from sqlalchemy.orm import Session, SessionTransaction
 
 from clinic import clock
+from clinic.errors import Unavailable
 from clinic.extensions import db
 from clinic.models import AuditEvent, AuditHead, Base, Patient, User
 
@@ -125,7 +126,13 @@ def append(session: Session) -> None:
         return
     session.flush()
     secret = key()
-    seq, mac = session.execute(select(AuditHead.seq, AuditHead.mac).where(AuditHead.id == 1).with_for_update()).one()
+    end = select(AuditHead.seq, AuditHead.mac).where(AuditHead.id == 1).with_for_update()
+    head = session.execute(end).one_or_none()
+    if head is None:
+        raise Unavailable(
+            "The end of the trail is missing, so nothing can be done or shown. Tell an administrator at once."
+        )
+    seq, mac = head
     for noted in events:
         seq += 1
         noted["id"] = seq

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from clinic import audit, clock, storage
-from clinic.errors import DomainError
+from clinic.errors import DomainError, Unavailable
 from clinic.models import AuditArchive, AuditEvent, AuditHead
 from clinic.operations import chain
 from clinic.operations.chain import Fault
@@ -193,6 +193,9 @@ def test_a_head_that_was_changed_or_taken_is_found(session, began):
     assert found() == (Fault.HEAD, began + SIZE - 1)
     session.execute(delete(AuditHead))
     assert found() == (Fault.HEAD, 0)
+    audit.record("visit.check_in", "Checked in", actor=None)
+    with pytest.raises(Unavailable, match="end of the trail"):
+        audit.append(session)
 
 
 def test_the_newest_alone_are_verified_when_asked(session, began):
