@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from clinic import clock, storage
+from clinic import clock, grants, storage
 from clinic.extensions import db
 from clinic.formatting import ago, lasting
 from clinic.operations.jobs import JOBS, Declared
@@ -99,6 +99,10 @@ def _database() -> Part:
     version = db.session.execute(text(f"SELECT {'sqlite_version' if name == 'sqlite' else 'version'}()")).scalar()
     took = time.perf_counter() - began
     said = f"{'SQLite' if name == 'sqlite' else 'MySQL or MariaDB'} {version} answers in {took * 1000:.0f} ms"
+    too_much = sorted(grants.excess())
+    if too_much:
+        sentence = f"{said}. Its account may change the trail ({', '.join(too_much)}): see docs/operations.md, Database accounts."
+        return Part("Database", ATTENTION, sentence)
     pool = db.engine.pool
     if not isinstance(pool, QueuePool):
         return Part("Database", GOOD if took < SLOW else ATTENTION, f"{said}.")

@@ -17,9 +17,11 @@ from sqlalchemy import select
 from clinic import clock, create_app, settings, timer
 from clinic.config import Config
 from clinic.extensions import db
-from clinic.models import Change, Job, JobRun, Setting
+from clinic.models import AssignmentKind, Change, Job, JobRun, Request, RequestStatus, Setting
 from clinic.operations import jobs
 from clinic.operations.jobs import Declared, Failed, Lost
+from clinic.operations.requests import ask_for_patient
+from clinic.operations.settings import change_setting
 from tests.conftest import fresh_mariadb
 from tests.servers import KEYS, STORE
 from tests.world import build_world
@@ -156,6 +158,32 @@ class TestOneRun:
         assert timer.run(context, "clean-up", now=True).summary == "2 old rows forgotten."
         kept = session.execute(select(JobRun.name, JobRun.succeeded).where(JobRun.started_at == at).order_by(JobRun.id))
         assert kept.all() == [("a", True), ("a", False), ("b", False)]
+
+
+@pytest.mark.parametrize("engine_name", ["own account"], indirect=True)
+def test_the_application_s_own_account_cannot_archive_and_says_who_can(context, world, shelf):
+    assert timer.run(context, "archive-audit", now=True) == timer.Outcome(
+        "archive-audit", True, "Nothing is old enough."
+    )
+    with clock.frozen(clock.now() - timedelta(days=11 * 366)):
+        change_setting("undo_minutes", 5, actor=world.user("adel"))
+        db.session.commit()
+    outcome = timer.run(context, "archive-audit", now=True)
+    assert not outcome.succeeded
+    assert "run flask archive-audit with the account that migrations use" in outcome.summary
+
+
+def test_requests_expire_and_records_are_asked_about_by_jobs(context, world):
+    assert timer.run(context, "expire-requests") == timer.Outcome("expire-requests", True, "0 requests expired.")
+    student = world.user("kamal")
+    asked = ask_for_patient(
+        code=world.patient("nadia").code, assignment_kind=AssignmentKind.PRIMARY, need="Crowns", actor=student
+    )
+    db.session.commit()
+    with clock.frozen(clock.now() + timedelta(days=15)):
+        assert timer.run(context, "expire-requests").summary == "1 requests expired."
+        assert timer.run(context, "ask-why").succeeded
+    assert db.session.get(Request, asked.id, populate_existing=True).status is RequestStatus.EXPIRED
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def add_run(app, name, *, succeeded, age, summary="Summary."):
         db.session.commit()
 
 
+@pytest.mark.parametrize("engine_name", ["own account"], indirect=True)
 def test_every_part_has_a_state_and_a_sentence(adel):
     found = parts(adel)
     assert list(found) == list(status.ORDER)
@@ -73,6 +74,13 @@ def test_every_part_has_a_state_and_a_sentence(adel):
         "Never. Chairside has no backup of its own yet: back up the database and the bucket with your host's tools.",
     )
     assert found["Trail verified"] == ("attention", "Never. Run the job below.", "never")
+
+
+@pytest.mark.parametrize("engine_name", ["mariadb"], indirect=True)
+def test_an_account_that_may_change_the_trail_needs_attention(adel):
+    state, sentence, _ = parts(adel)["Database"]
+    assert state == "attention"
+    assert "Its account may change the trail (ALL PRIVILEGES" in sentence
 
 
 @pytest.mark.parametrize(
