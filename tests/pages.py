@@ -77,6 +77,8 @@ def _model(name: str) -> type[Base]:
             "session": "auth_session",
             "person": "user",
             "event": "audit_event",
+            "glass": "broken_glass",
+            "student": "user",
             "item": WORDS["kind"],
         }.get(name, ""),
     ):
