@@ -63,8 +63,15 @@ TYPED = {
     "role": "nurse",
     "minutes": "60",
     "words": "I stood in for a colleague",
+    "need": "Molar endodontics",
+    "handover": "The crown comes next",
 }
-TYPED_IN = {"POST /settings/departments": {"letter": "Z"}, "POST /displays/pair": {"code": "ABC123"}}
+TYPED_IN = {
+    "POST /settings/departments": {"letter": "Z"},
+    "POST /displays/pair": {"code": "ABC123"},
+    "POST /requests/new": {"code": "P-2026-00098"},
+    "POST /assignments/students/<int:student_id>/leaving": {"confirm": PEOPLE["kamal"][0]},
+}
 # Writes that no form on a page can show to work, each with its reason. Empty is right.
 EXCEPT: dict[str, str] = {}
 # Of one kind of address (the same rule, the same names in its query) so many are opened, so that a crawl ends.
@@ -138,7 +145,8 @@ def furnish(world: World) -> list[str]:
     )
     db.session.add(Display(token_hash="e" * 64, name="Waiting room", created_at=at, paired_at=at))
     db.session.commit()
-    return [f"/people/{former.id}"]
+    graduating = f"student={world.people['kamal']}&reason=Graduated&last_day={clock.today()}"
+    return [f"/people/{former.id}", f"/assignments/leaving/receivers?{graduating}"]
 
 
 @dataclass(frozen=True)
@@ -273,10 +281,12 @@ class Crawl:
                 yield Write(who, url, endpoint, form, person, form.names)
 
     def _forms_after(self, write: Write) -> Iterator[Write]:
-        """The forms of what nothing could be sent to yet, on the page to which sending this one leads: the toast's undo is one."""
-        answer = write.send()
-        page = write.person.browser().get(answer.headers["Location"]) if answer.status_code == 303 else None
-        if page is not None and page.mimetype == "text/html" and page.status_code == 200:
+        """The forms of what nothing could be sent to yet, on the page that sending this one answers or leads to: the toast's undo is
+        one, the last step of three another."""
+        page = write.send()
+        if page.status_code == 303:
+            page = write.person.browser().get(page.headers["Location"])
+        if page.mimetype == "text/html" and page.status_code == 200:
             for after in self._forms(write.who, write.person, f"{write.url}, sent", page.text):
                 if after.endpoint not in self.sent:
                     with self.rolled_back():
