@@ -76,6 +76,8 @@ def _model(name: str) -> type[Base]:
             "call": "supervisor_call",
             "session": "auth_session",
             "person": "user",
+            "student": "user",
+            "glass": "broken_glass",
             "event": "audit_event",
             "glass": "broken_glass",
             "student": "user",
