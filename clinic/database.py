@@ -53,4 +53,8 @@ def _sqlite_begin(connection) -> None:
 
 def _mysql_connect(connection, _record) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION innodb_lock_wait_timeout = 5, time_zone = '+00:00'")
+        # Strict: a server that cuts off what is too long would store another event than the one that was sealed.
+        cursor.execute(
+            "SET SESSION innodb_lock_wait_timeout = 5, time_zone = '+00:00', "
+            "sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')"
+        )
