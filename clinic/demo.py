@@ -21,10 +21,14 @@ from clinic.models import (
     AssignmentKind,
     Base,
     Booking,
+    BrokenGlass,
     CallReason,
     Chair,
     Counter,
     Department,
+    GlassReason,
+    Judgement,
+    Notice,
     Patient,
     PatientToken,
     Priority,
@@ -167,6 +171,8 @@ def seed(*, patients: int, years: int, seed: int, say: SAYS = lambda _line: None
     _store(_future_visits(clinic, patients))
     say("today's queue")
     _store(_today(clinic, patients))
+    say("broken glass")
+    _store(_glasses(clinic))
     _store((Counter, {"name": name, "value": value}) for name, value in sorted(clinic.counters.items()))
     db.session.flush()
 
@@ -488,6 +494,46 @@ def _today(clinic: Clinic, patients: int) -> Iterator[tuple[type[Base], dict[str
             if reached not in (Stage.WAITING, Stage.DONE):
                 busy.add(student)
             yield from _present(clinic, patient, reached, free)
+
+
+def _glasses(clinic: Clinic) -> Iterator[tuple[type[Base], dict[str, Any]]]:
+    """A record opened by breaking the glass that waits to be judged, one that was judged, and a person who was asked why."""
+    department, students = next(iter(clinic.students.items()))
+    judge = clinic.supervisors[department][0]
+    opened = (
+        (GlassReason.COVER, "A colleague is ill today", None, 3),
+        (GlassReason.SAFETY, "Recall of a batch of composite", Judgement.JUSTIFIED, 30),
+    )
+    for patient, (reason, words, judgement, hours) in enumerate(opened, 1):
+        at = clinic.at - timedelta(hours=hours)
+        yield (
+            BrokenGlass,
+            {
+                "user_id": students[1],
+                "patient_id": patient,
+                "reason": reason,
+                "words": words,
+                "opened_at": at,
+                "expires_at": at + timedelta(minutes=60),
+                "judgement": judgement,
+                "judged_by_id": judge if judgement else None,
+                "judged_at": at + timedelta(hours=2) if judgement else None,
+                "judge_words": "The batch was in this patient's record" if judgement else None,
+                "version": 2 if judgement else 1,
+            },
+        )
+    yield (
+        Notice,
+        {
+            "user_id": students[1],
+            "patient_id": 3,
+            "kind": "record.unexplained",
+            "sentence": "You opened a record yesterday, and nothing shows why. Say what it was for.",
+            "url": "",
+            "at": clinic.at - timedelta(hours=1),
+            "answer": None,
+        },
+    )
 
 
 def _reached(number: int) -> Stage | None:
