@@ -79,8 +79,6 @@ def _model(name: str) -> type[Base]:
             "student": "user",
             "glass": "broken_glass",
             "event": "audit_event",
-            "glass": "broken_glass",
-            "student": "user",
             "item": WORDS["kind"],
         }.get(name, ""),
     ):
