@@ -33,6 +33,7 @@ from clinic.models import (
     PatientToken,
     Priority,
     QueueEntry,
+    RequestKind,
     Role,
     Severity,
     Sex,
@@ -43,6 +44,8 @@ from clinic.models import (
     VisitStatus,
 )
 from clinic.models.visit import SLOT_MINUTES
+from clinic.operations import requests
+from clinic.operations.notices import tell
 from clinic.operations.patients import tokens_of
 from clinic.text import sort_key
 
@@ -175,6 +178,8 @@ def seed(*, patients: int, years: int, seed: int, say: SAYS = lambda _line: None
     _store(_glasses(clinic))
     _store((Counter, {"name": name, "value": value}) for name, value in sorted(clinic.counters.items()))
     db.session.flush()
+    say("requests")
+    _ask(clinic)
 
 
 def _store(rows: Iterator[tuple[type[Base], dict[str, Any]]]) -> None:
@@ -562,6 +567,33 @@ def _reached(number: int) -> Stage | None:
 def _ahead(clinic: Clinic, number: int) -> datetime:
     quarter = clinic.at.replace(minute=clinic.at.minute // SLOT_MINUTES * SLOT_MINUTES)
     return quarter + timedelta(minutes=SLOT_MINUTES * (number % 8 + 1))
+
+
+def _ask(clinic: Clinic) -> None:
+    """What waits for the first supervisor's approval: two things of one student and patient, and two of others. And a notice."""
+    department = clinic.departments[0]
+    first, second, third = (db.session.get_one(User, number) for number in clinic.students[department][:3])
+    reception = db.session.get_one(User, clinic.staff[Role.RECEPTIONIST][0])
+    theirs = {first.id, second.id, third.id}
+    others = [patient for patient, (student, _) in clinic.student_of.items() if student not in theirs]
+    present = select(Patient).where(Patient.id.in_(others[:50]), Patient.archived_at.is_(None)).order_by(Patient.id)
+    wanted = db.session.scalars(present.limit(3)).all()
+    for student, patient in zip((first, second), wanted, strict=False):
+        requests.ask_assignment(
+            kind=RequestKind.ASSIGN,
+            patient_id=patient.id,
+            clinician_id=student.id,
+            assignment_kind=AssignmentKind.ADDITIONAL,
+            reason="Lives near the student's clinic; asked for a morning",
+            actor=reception,
+        )
+    for student, patient in zip((first, third), wanted[::2], strict=False):
+        need = "Root canal treatment of a molar, the last of four required"
+        requests.ask_for_patient(code=patient.code, assignment_kind=AssignmentKind.PRIMARY, need=need, actor=student)
+    welcome = "Welcome to the demo clinic: what concerns you alone appears here"
+    for role in Role:
+        person = clinic.staff[role][0]
+        tell(person, welcome, kind="demo.welcome")
 
 
 def _present(

@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 from clinic import create_app, demo, settings
 from clinic.config import Config
 from clinic.extensions import db
-from clinic.models import Role, User
+from clinic.models import Counter, Role, User
 from tests.browser.conftest import LiveServer
 from tests.pages import pages_of
 from tests.world import World
@@ -27,6 +27,7 @@ def demo_server(config: Config) -> Iterator[LiveServer]:
     with app.app_context():
         db.create_all()
         settings.forget()
+        db.session.add(Counter(name="live", value=0))  # as the migrations do
         demo.seed(patients=120, years=1, seed=SEED)
         db.session.commit()
         world = World(people={role.value: _first(role) for role in Role})
