@@ -67,7 +67,7 @@ def by_root(*statements):
             try:
                 cursor.execute(statement)
             except pymysql.err.MySQLError as error:
-                if error.args[0] not in grants.NO_SUCH_GRANT:
+                if error.args[0] not in grants.NO_SUCH_GRANT | {grants.NO_SUCH_TABLE}:
                     raise
 
 
