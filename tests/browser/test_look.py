@@ -212,3 +212,26 @@ def test_what_is_typed_into_the_bar_is_answered_as_one_types(desk):
     expect(palette.get_by_role("searchbox")).to_have_value("fern")
     expect(palette.get_by_role("link").first).to_contain_text("Fernando")
     expect(palette.get_by_role("link").first).to_contain_text("P-")
+
+
+@pytest.mark.parametrize("width", [1181, 1366, 1640, 1920])
+@pytest.mark.parametrize("name", ["ruwan", "nimal", "kamal", "silva", "adel"])
+def test_nothing_of_the_bar_lies_over_anything_else(page_of, name, width):
+    page = page_of(name)
+    page.set_viewport_size({"width": width, "height": 768})
+    page.goto("/notices")
+    boxes = page.eval_on_selector_all(
+        ".bar-nav > a, .bar-end > *",
+        "all => all.filter(e => e.checkVisibility()).map(e => [e.textContent.trim().slice(0, 20), e.getBoundingClientRect().toJSON()])",
+    )
+    over = [
+        (one, other)
+        for number, (one, a) in enumerate(boxes)
+        for other, b in boxes[number + 1 :]
+        if a["left"] < b["right"] - 1
+        and b["left"] < a["right"] - 1
+        and a["top"] < b["bottom"] - 1
+        and b["top"] < a["bottom"] - 1
+    ]
+    assert boxes
+    assert not over
