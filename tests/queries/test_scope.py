@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.models import Assignment, AssignmentKind, Patient, VisitStatus
+from clinic.models import Assignment, AssignmentKind, Patient, Unowned, VisitStatus
 from clinic.queries.scope import may_see, seen_ids, sees_everyone
 
 
@@ -38,3 +38,21 @@ def test_the_front_desk_and_nurses_see_everyone(world, session):
         assert sees_everyone(world.user(name))
         found = session.execute(select(Patient.id).where(may_see(world.user(name), Patient.id))).scalars().all()
         assert set(found) == set(world.patients.values())
+
+
+def test_who_lost_their_owner_stays_in_sight_of_the_department_and_of_nobody_else(world, session):
+    nadia = world.patients["nadia"]
+    session.add(
+        Unowned(
+            patient_id=nadia,
+            department_id=world.departments["restorative"],
+            from_id=world.people["kamal"],
+            since=clock.now(),
+        )
+    )
+    session.flush()
+    for name, sees in (("silva", True), ("sato", False), ("kamal", False), ("leela", False), ("adel", False)):
+        viewer = world.user(name)
+        by_condition = select(Patient.id).where(may_see(viewer, Patient.id), Patient.id == nadia)
+        assert (session.scalar(by_condition) == nadia) is sees
+        assert (nadia in session.scalars(select(seen_ids(viewer).c.id)).all()) is sees
