@@ -259,11 +259,12 @@ class UnownedPage:
 
 
 def unowned_patients(viewer: User, *, after: int | None = None, size: int = 50) -> UnownedPage:
-    """Patients of a supervisor's department whom nobody has any more, longest first, with alerts and who had them. Three queries."""
+    """Patients of a supervisor's department whom nobody has any more, longest first, with alerts and who had them; three queries."""
     listed = _unowned(viewer).options(
         joinedload(Unowned.patient).selectinload(Patient.alerts), joinedload(Unowned.giver)
     )
-    if after is not None and (last := db.session.get(Unowned, after)):
+    last = db.session.scalar(_unowned(viewer).where(Unowned.patient_id == after)) if after is not None else None
+    if last is not None:  # of this list: another's number must not tell where it stands
         listed = listed.where(
             or_(Unowned.since > last.since, and_(Unowned.since == last.since, Unowned.patient_id > last.patient_id))
         )

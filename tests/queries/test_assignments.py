@@ -222,6 +222,21 @@ def test_as_many_queries_for_a_thousand_rows_as_for_ten(world, session):
     assert counts[0] == counts[1]
 
 
+def test_another_departments_number_does_not_tell_where_it_stands(world, session):
+    for patient, department in (("fernando", "restorative"), ("wu", "orthodontics")):
+        session.add(
+            Unowned(
+                patient_id=world.patients[patient],
+                department_id=world.departments[department],
+                from_id=world.people["kamal"],
+                since=clock.now(),
+            )
+        )
+    session.flush()
+    pages = [unowned_patients(world.user("silva"), after=after) for after in (None, world.patients["wu"], 10**9)]
+    assert [[one.patient_id for one in page.rows] for page in pages] == [[world.patients["fernando"]]] * 3
+
+
 def test_lists_are_bounded_and_paged_without_gap_or_repeat(world, session):
     fill(world, session, 130, 2001)
     silva, ruwan = world.user("silva"), world.user("ruwan")
