@@ -52,7 +52,8 @@ if (element) {
   });
   for (const lost of ["error", "close", "before:connection"]) element.addEventListener(`htmx:sse:${lost}`, () => (heard = 0));
   document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
-    if (ctx.response?.status < 300 && ctx.sourceElement.getAttribute("hx-trigger")?.includes("live:poll")) seen = Date.now();
+    const region = ctx.sourceElement; // the counts in the bar say nothing of how old the page below is
+    if (ctx.response?.status < 300 && region.getAttribute("hx-trigger")?.includes("live:poll") && !region.closest(".bar")) seen = Date.now();
   });
   document.addEventListener("visibilitychange", () => document.hidden || poll());
   setInterval(tick, 1000);
