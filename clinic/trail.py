@@ -15,7 +15,7 @@ from clinic import audit, clock, sessions
 from clinic.access import Access, access_of
 from clinic.errors import DomainError
 from clinic.extensions import db
-from clinic.models import Base, BrokenGlass, QueueEntry, Request, SupervisorCall, Visit
+from clinic.models import Assignment, Base, BrokenGlass, QueueEntry, Request, SupervisorCall, Visit
 from clinic.once import UNSAFE
 from clinic.queries.trail import read_lately
 
@@ -24,6 +24,7 @@ OF_A_PATIENT: dict[str, type[Base]] = {
     "visit_id": Visit,
     "entry_id": QueueEntry,
     "call_id": SupervisorCall,
+    "assignment_id": Assignment,
     "request_id": Request,
     "glass_id": BrokenGlass,
 }

@@ -28,6 +28,7 @@ from clinic.queries.glass import UNEXPLAINED
 MOST = 500  # people and patients asked about in one run; the next run goes on
 SETTLED = timedelta(minutes=15)  # what is opened is often the first step of the act that explains it
 OPENED = ("patient.open", "read.%")
+TRAIL = "read.audit.%"  # who reads what was done about a patient looks at no record
 # Whoever does one of these for a patient that day had a reason to open the record.
 WRITTEN = (
     "patient.register",
@@ -98,7 +99,7 @@ def _unexplained(day: date) -> list[Row[int, str, str, bool, int, str]]:
     opened = (
         select(AuditEvent.actor_id, AuditEvent.patient_id)
         .where(AuditEvent.at >= start, AuditEvent.at < min(end, clock.now() - SETTLED))
-        .where(or_(*(AuditEvent.act.like(act) for act in OPENED)))
+        .where(or_(*(AuditEvent.act.like(act) for act in OPENED)), AuditEvent.act.not_like(TRAIL))
         .where(AuditEvent.actor_id.is_not(None), AuditEvent.patient_id.is_not(None))
         .distinct()
         .subquery()
