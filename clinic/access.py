@@ -14,7 +14,7 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
-from clinic import audit, security, sessions, settings
+from clinic import audit, formatting, security, sessions, settings
 from clinic.errors import NotAllowed
 from clinic.extensions import db
 from clinic.htmx import is_htmx
@@ -245,8 +245,7 @@ def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue
         return _send_to(url_for("auth.locked", next=_wanted()), 401)
     assert access.permission is not None
     if not may(session.user, access.permission):
-        audit.record("access.denied", f"Refused {request.endpoint}", actor=session.user)
-        db.session.commit()
+        _tell_denial(session.user)
         raise NotAllowed("This is not part of your role. Ask an administrator if you need it for your work.")
     if session.user.must_change_password and request.endpoint not in CHANGE_PASSWORD_ENDPOINTS:
         return _send_to(url_for("account.password"), 401)
@@ -268,11 +267,18 @@ def _refuse_through_glass(session: AuthSession) -> None:
         adapter is not None and adapter.test(request.path, "POST")
     )  # or shows the form
     if changes and patient_id in glasses_over(session.user):
-        audit.record("access.denied", f"Refused {request.endpoint}", actor=session.user, patient=patient_id)
-        db.session.commit()
+        _tell_denial(session.user)
         raise NotAllowed(
             "You opened this record by breaking the glass: it can be read, not changed. Ask to be assigned to the patient."
         )
+
+
+def _tell_denial(user: User) -> None:
+    what = f"{formatting.view(request.endpoint or '')} ({request.method} {request.path[:150]})"
+    audit.record(
+        "access.denied", f"Was refused: {what}", actor=user, patient=(request.view_args or {}).get("patient_id")
+    )
+    db.session.commit()
 
 
 def must_enrol(user: User) -> bool:

@@ -96,10 +96,15 @@ def words(value: str) -> str:
 def act(name: str) -> str:
     """`patient.open` -> `patient: open`; `read.patients.show` -> `read: ` and what its view says that it shows."""
     feature, _, rest = name.partition(".")
-    view = current_app.view_functions.get(rest) if feature in ("read", "did") else None
-    said = (view.__doc__ or "").partition("\n")[0].rstrip(".") if view else ""
-    said = said[:1].lower() + said[1:] if said else words(rest.replace(".", " "))
+    said = view(rest) if feature in ("read", "did") else words(rest.replace(".", " "))
     return f"{words(feature)}: {said}" if rest else words(name)
+
+
+def view(endpoint: str) -> str:
+    """`patients.edit` -> `the form to change a patient`: the first sentence of its view's docstring, to stand within another."""
+    function = current_app.view_functions.get(endpoint)
+    said = ((function.__doc__ if function else "") or "").partition("\n")[0].partition(". ")[0].rstrip(".")
+    return said[:1].lower() + said[1:] if said else words(endpoint.replace(".", " "))
 
 
 def ordinal(place: int) -> str:

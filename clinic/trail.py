@@ -7,7 +7,7 @@ event. If the event cannot be written, nothing is shown.
 from collections.abc import Callable
 from datetime import timedelta
 
-from flask import Response, current_app, g, make_response, request
+from flask import Response, g, make_response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -15,6 +15,7 @@ from clinic import audit, clock, sessions
 from clinic.access import Access, access_of
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.formatting import view as words_of
 from clinic.models import Assignment, Base, BrokenGlass, QueueEntry, Request, SupervisorCall, Visit
 from clinic.once import UNSAFE
 from clinic.queries.trail import read_lately
@@ -67,7 +68,9 @@ def _tell_read(access: Access) -> None:
     if access.typed and read_lately(actor, act, clock.now() - TYPED_EVERY):
         return
     subject, patient_id = _subject()
-    audit.record(act, f"Looked at: {_what()}", actor=actor, subject=subject, patient=patient_id)
+    audit.record(
+        act, f"Looked at: {words_of(request.endpoint or '')}", actor=actor, subject=subject, patient=patient_id
+    )
     db.session.commit()
 
 
@@ -77,7 +80,7 @@ def _tell_act() -> None:
     subject, patient_id = _subject()
     audit.record(
         f"did.{request.endpoint}"[:64],
-        f"Did: {_what()}",
+        f"Did: {words_of(request.endpoint or '')}",
         actor=g.auth_session.user,
         subject=subject,
         patient=patient_id,
@@ -92,15 +95,9 @@ def _tell_refusal(sentence: str, status: int) -> None:
     subject, patient_id = _subject()
     # In a transaction of its own: the refused one is undone.
     act = {403: "access.denied", 404: "access.not_found"}.get(status, "access.refused")
-    told = f"Was refused: {_what()} ({request.method} {request.path[:150]}): {sentence}"
+    told = f"Was refused: {words_of(request.endpoint or '')} ({request.method} {request.path[:150]}): {sentence}"
     audit.record(act, told, actor=session.user, subject=subject, patient=patient_id)
     db.session.commit()
-
-
-def _what() -> str:
-    """What the address is, in the words of its view."""
-    words = (current_app.view_functions[request.endpoint or ""].__doc__ or request.path).partition("\n")[0].rstrip(".")
-    return words[:1].lower() + words[1:]
 
 
 def _subject() -> tuple[str, int | None]:
