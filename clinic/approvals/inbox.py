@@ -53,10 +53,10 @@ class Inbox:
 def inbox_of(viewer: User) -> Inbox:
     """Everything that waits for the viewer: emergencies first, then the longest waiting, kept together by student and patient.
 
-    One query, and what each kind's items cost; the number does not depend on how much waits.
+    Two queries, and what each kind's items cost; the number does not depend on how much waits.
     """
     found = sorted((item for kind in KINDS.values() for item in kind.items(viewer)), key=lambda item: item.order)
-    more = max(number_waiting(viewer) - SHOWN, 0) if len(found) >= SHOWN else 0
+    more = max(number_waiting(viewer) - SHOWN, 0)
     shown = found[:SHOWN]
     opened = opened_versions(viewer, [item.key for item in shown])
     together: dict[tuple[int, str], list[Item]] = {}
