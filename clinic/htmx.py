@@ -26,6 +26,11 @@ def answer(*, page: str, fragment: str, **context: Any) -> str:
     return render_template(fragment if is_htmx() else page, **context)
 
 
+def place() -> dict[str, int | None]:
+    """The `after` and `before` of the address, as the queries of paged lists take them."""
+    return {name: request.args.get(name, type=int) for name in ("after", "before")}
+
+
 def go_to(url: str, *, say: str | None = None, undo: str | None = None) -> Response:
     """Commit, then send the person to a page, which shows `say` as a toast with a button that posts to `undo`."""
     key = g.get("once_key")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
 
 from clinic import clock, settings
@@ -252,24 +252,15 @@ def handovers_of(viewer: User, patient: Patient) -> list[Request]:
 UNOWNED = Order((Unowned.since, Unowned.patient_id))
 
 
-@dataclass(frozen=True)
-class UnownedPage:
-    rows: list[Unowned]
-    after: int | None  # the patient's id to ask the next page by
+def unowned_patients(viewer: User, *, after: int | None = None, before: int | None = None) -> Page[Unowned]:
+    """Fifty of the patients of a supervisor's department whom nobody has any more, longest first, with alerts and who had them.
 
-
-def unowned_patients(viewer: User, *, after: int | None = None, size: int = 50) -> UnownedPage:
-    """Patients of a supervisor's department whom nobody has any more, longest first, with alerts and who had them; three queries."""
+    Four queries at most.
+    """
     listed = _unowned(viewer).options(
         joinedload(Unowned.patient).selectinload(Patient.alerts), joinedload(Unowned.giver)
     )
-    last = db.session.scalar(_unowned(viewer).where(Unowned.patient_id == after)) if after is not None else None
-    if last is not None:  # of this list: another's number must not tell where it stands
-        listed = listed.where(
-            or_(Unowned.since > last.since, and_(Unowned.since == last.since, Unowned.patient_id > last.patient_id))
-        )
-    rows = list(db.session.scalars(listed.order_by(Unowned.since, Unowned.patient_id).limit(size + 1)))
-    return UnownedPage(rows[:size], rows[size - 1].patient_id if len(rows) > size else None)
+    return page_of(listed, UNOWNED, after=after, before=before)
 
 
 def unowned_count(viewer: User) -> int:

@@ -29,6 +29,11 @@ class Order:
     columns: tuple[InstrumentedAttribute[Any], ...]
     descending: bool = False
 
+    @property
+    def key(self) -> str:
+        """The name of the id."""
+        return self.columns[-1].key
+
     def behind(self, place: Sequence[Any], *, backwards: bool) -> ColumnElement[bool]:
         """Rows behind a place (a value per column); spelt so that MariaDB and SQLite walk the index from there."""
         down = self.descending != backwards
@@ -69,8 +74,8 @@ def page_of(
     has_next, has_previous = (True, more) if backwards else (more, place is not None)
     return Page(
         rows=found,
-        after=found[-1].id if found and has_next else None,
-        before=found[0].id if found and has_previous else None,
+        after=getattr(found[-1], order.key) if found and has_next else None,
+        before=getattr(found[0], order.key) if found and has_previous else None,
     )
 
 

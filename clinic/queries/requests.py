@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import joinedload
 
 from clinic import clock
@@ -51,11 +51,6 @@ def waiting_requests(viewer: User) -> list[Request]:
     """
     waiting = _with_patient(_waiting(viewer)).order_by(Request.asked_at, Request.id).limit(MOST_WAITING)
     return list(db.session.scalars(waiting))
-
-
-def waiting_count(viewer: User) -> int:
-    """How many there are. One query."""
-    return db.session.scalar(select(func.count()).select_from(_waiting(viewer).subquery())) or 0
 
 
 def waiting_ids(viewer: User) -> Select[int]:

@@ -12,7 +12,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.assignments import leaving
 from clinic.blueprints.assignments.forms import AssignForm, EndForm, HandoverForm, LeavingForm, ReasonForm
 from clinic.errors import DomainError
-from clinic.htmx import go_to
+from clinic.htmx import go_to, place
 from clinic.models import Assignment, AssignmentKind, Patient, Role, User
 from clinic.operations.assignments import assign, end_assignment
 from clinic.operations.handover import items_of
@@ -41,7 +41,7 @@ bp = Blueprint("assignments", __name__)
 @requires(Permission.ASSIGN_STUDENTS)
 def index() -> ResponseReturnValue:
     """The students of the supervisor's department, and what each carries."""
-    page = student_page(current_user, **_place())
+    page = student_page(current_user, **place())
     unowned = unowned_count(current_user)
     return render_template("assignments/index.html", page=page, loads=loads_of(page.rows), unowned=unowned)
 
@@ -65,7 +65,7 @@ def unowned() -> ResponseReturnValue:
     """The department's patients whom nobody has any more, each with a choice of who takes them."""
     people = assignees_for(current_user)
     form = AssignForm().offer(people, loads_of(people))
-    page = unowned_patients(current_user, after=request.args.get("after", type=int))
+    page = unowned_patients(current_user, **place())
     return render_template("assignments/unowned.html", page=page, form=form)
 
 
@@ -250,10 +250,6 @@ def _reason_form(form: ReasonForm) -> ReasonForm:
 def _leaving_form(student_id: int) -> LeavingForm:
     person = _student(student_id)
     return LeavingForm(request.form, person, running_of(current_user, person.id))
-
-
-def _place() -> dict[str, int | None]:
-    return {"after": request.args.get("after", type=int), "before": request.args.get("before", type=int)}
 
 
 def _patient(patient_id: int) -> Patient:

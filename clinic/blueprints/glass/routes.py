@@ -11,7 +11,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.glass.forms import GlassForm, JudgeForm
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.htmx import go_to
+from clinic.htmx import go_to, place
 from clinic.models import Judgement
 from clinic.operations import account
 from clinic.operations import glass as operations
@@ -88,14 +88,14 @@ def review() -> ResponseReturnValue:
 @requires(Permission.JUDGE_GLASS)
 def judged() -> ResponseReturnValue:
     """The broken glasses that were judged, the newest first."""
-    return render_template("glass/judged.html", page=queries.judged(current_user, **_place()))
+    return render_template("glass/judged.html", page=queries.judged(current_user, **place()))
 
 
 @bp.get("/review/asked")
 @requires(Permission.JUDGE_GLASS)
 def asked() -> ResponseReturnValue:
     """Who was asked why they opened a record, and what they answered."""
-    return render_template("glass/asked.html", page=queries.asked_why(current_user, **_place()))
+    return render_template("glass/asked.html", page=queries.asked_why(current_user, **place()))
 
 
 @bp.post("/review/<int:glass_id>")
@@ -115,10 +115,6 @@ def judge(glass_id: int) -> ResponseReturnValue:
     return go_to(url_for("glass.review"), say=f"Judged {operations.IN_WORDS[said]}; {breaker} is told")
 
 
-def _place() -> dict[str, int | None]:
-    return {"after": request.args.get("after", type=int), "before": request.args.get("before", type=int)}
-
-
 def _form_page(form: GlassForm, refused: str | None = None) -> str:
     own = queries.own_glasses(current_user)
     return render_template("glass/index.html", form=form, refused=refused, own=own)
@@ -126,4 +122,4 @@ def _form_page(form: GlassForm, refused: str | None = None) -> str:
 
 def _review_page(**changes: Any) -> str:
     shown = {"form": JudgeForm(), "judging": None, "refused": None} | changes
-    return render_template("glass/review.html", page=queries.to_judge(current_user, **_place()), **shown)
+    return render_template("glass/review.html", page=queries.to_judge(current_user, **place()), **shown)

@@ -90,10 +90,8 @@ def read_all() -> ResponseReturnValue:
 
 
 def _listed() -> dict[str, object]:
-    seen = _newest()
-    after, before = request.args.get("after", type=int), request.args.get("before", type=int)
-    page = notices_of(current_user, after=after, before=before)
-    return {"page": page, "asks": notices.ASKS, "seen": seen, "after": after, "before": before}
+    seen, place = _newest(), htmx.place()
+    return {"page": notices_of(current_user, **place), "asks": notices.ASKS, "seen": seen, **place}
 
 
 def _newest() -> int:

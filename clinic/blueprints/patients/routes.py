@@ -13,7 +13,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.patients.forms import AlertForm, ArchiveForm, ChangeForm, EndAlertForm, RegisterForm
 from clinic.days import NotADay, read_day
 from clinic.errors import Conflict, DomainError
-from clinic.htmx import answer, go_to
+from clinic.htmx import answer, go_to, place
 from clinic.models import AlertKind, Patient, Severity
 from clinic.operations.alerts import add_alert, end_alert
 from clinic.operations.patients import (
@@ -76,8 +76,7 @@ def _found() -> dict[str, Any]:
     order = asked.get("order", "name") if asked.get("order") in ORDERS else "name"
     if q:
         return {"q": q, "order": order, "patients": search_patients(current_user, q, 50), "page": None, "count": None}
-    after, before = asked.get("after", type=int), asked.get("before", type=int)
-    page = patient_page(current_user, order, after=after, before=before)
+    page = patient_page(current_user, order, **place())
     count = patient_count(current_user, order)
     return {"q": "", "order": order, "patients": page.rows, "page": page, "count": count}
 

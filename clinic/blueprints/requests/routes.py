@@ -9,7 +9,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.requests.forms import AskForm, AskForPatientForm
 from clinic.errors import DomainError
 from clinic.forms import VersionForm
-from clinic.htmx import go_to
+from clinic.htmx import go_to, place
 from clinic.models import AssignmentKind, Patient, RequestKind
 from clinic.operations.requests import ask_assignment, ask_for_patient, withdraw_request
 from clinic.queries.assignments import clinicians, loads_of
@@ -23,8 +23,7 @@ bp = Blueprint("requests", __name__)
 @requires(Permission.FOLLOW_REQUESTS)
 def index() -> ResponseReturnValue:
     """What the viewer has asked for, and what became of it."""
-    after, before = request.args.get("after", type=int), request.args.get("before", type=int)
-    page = requests_of(current_user, after=after, before=before)
+    page = requests_of(current_user, **place())
     seen = patients_seen(current_user, page.rows)
     return render_template("requests/index.html", page=page, seen=seen)
 
