@@ -1,8 +1,9 @@
 """What the forms of several features share."""
 
-from typing import Any, Self
+from typing import Self
 
-from wtforms import Form, HiddenField, SelectField
+import wtforms
+from wtforms import HiddenField
 from wtforms.validators import InputRequired, ValidationError
 
 from clinic.errors import DomainError
@@ -13,6 +14,38 @@ TOO_OLD = "This page is too old. Reload it and try again."
 def one_line(text: str | None) -> str | None:
     """A field's filter: one space between words, none around."""
     return " ".join(text.split()) if text else text
+
+
+def stripped(text: str | None) -> str:
+    """A field's filter: nothing around the text; the lines within stay."""
+    return (text or "").strip()
+
+
+class Words:
+    """What WTForms says by itself, in words of the clinic."""
+
+    SAID = {
+        "Not a valid choice.": "Choose one from the list.",
+        "Invalid Choice: could not coerce.": "Choose one from the list.",
+        "Not a valid date value.": "Choose a day.",
+        "Not a valid integer value.": "Type a whole number.",
+        "This field is required.": "Fill this in.",
+        "Field cannot be longer than %(max)d characters.": "At most %(max)d letters.",
+    }
+
+    def gettext(self, said: str) -> str:
+        return self.SAID.get(said, said)
+
+    def ngettext(self, one: str, several: str, number: int) -> str:
+        return self.gettext(one if number == 1 else several)
+
+
+class Form(wtforms.Form):
+    """What every form of ours is."""
+
+    class Meta:
+        def get_translations(self, _form: wtforms.Form) -> Words:
+            return Words()
 
 
 class VersionForm(Form):
@@ -30,19 +63,3 @@ class VersionForm(Form):
         if not self.validate():
             raise DomainError(next(messages[0] for messages in self.errors.values()))
         return self
-
-
-class ListField(SelectField):
-    """A choice from a list, which says what to do when something else was sent."""
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError("Choose one from the list.") from None
-
-    def pre_validate(self, form: Any) -> None:
-        try:
-            super().pre_validate(form)
-        except ValueError:
-            raise ValidationError("Choose one from the list.") from None

@@ -140,13 +140,13 @@ class TestList:
         [
             ("person=zzzz", "Nobody has this name"),
             ("patient=zzzz", "Nobody has this name"),
-            ("act=no.such", "Not a valid choice"),
-            ("role=king", "Not a valid choice"),
-            ("from=yesterday", "Not a valid date"),
+            ("act=no.such", "Choose one from the list"),
+            ("role=king", "Choose one from the list"),
+            ("from=yesterday", "Choose a day"),
             ("from=0001-01-01", "Choose a day after"),
             ("to=9999-12-31", "up to a year from now"),
             ("from=2026-03-02&to=2026-03-01", "The last day is before the first"),
-            (f"address={'x' * 65}", "longer than 64"),
+            (f"address={'x' * 65}", "At most 64 letters"),
         ],
     )
     def test_what_cannot_be_asked_is_refused(self, adel, told, query, says):

@@ -419,7 +419,7 @@ class TestReview:
         [
             ({"words": " "}, "Say in a few words why."),
             ({"judgement": ""}, "Choose whether it was justified."),
-            ({"judgement": "maybe"}, "Not a valid choice"),
+            ({"judgement": "maybe"}, "Choose one from the list"),
             ({"version": "x"}, None),
         ],
     )

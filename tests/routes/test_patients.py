@@ -198,7 +198,7 @@ def test_registering_answers_with_the_new_patients_page(browser_of):
         ({"birth_date": "31/2/1984"}, "no such day"),
         ({"birth_date": "2/3/2984"}, "still to come"),
         ({"birth_date": "2/3/1784"}, "years ago"),
-        ({"sex": "robot"}, "Not a valid choice"),
+        ({"sex": "robot"}, "Choose one from the list"),
         ({"sex": ""}, "Choose the sex"),
         ({"phone": "call me"}, "Type a phone number"),
         ({"email": "ana"}, "Type an e-mail address"),

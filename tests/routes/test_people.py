@@ -122,10 +122,10 @@ class TestCreate:
             ({"name": "  "}, "Type the person"),
             ({"email": "nowhere"}, "not an e-mail address"),
             ({"email": "ruwan@clinic.test"}, "belongs to Ruwan Senanayake already"),
-            ({"role": "king"}, "Invalid Choice"),
+            ({"role": "king"}, "Choose one from the list"),
             ({"year": ""}, "year of study"),
             ({"department_id": ""}, "belongs to a department"),
-            ({"department_id": "9999"}, "Not a valid choice"),
+            ({"department_id": "9999"}, "Choose one from the list"),
         ],
     )
     def test_it_says_what_is_missing(self, app, adel, new, change, sentence):

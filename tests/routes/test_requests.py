@@ -66,7 +66,7 @@ class TestReceptionAsks:
     @pytest.mark.parametrize(
         ("changes", "says"),
         [
-            ({"act": "transfer"}, "Not a valid choice"),
+            ({"act": "transfer"}, "Choose one from the list"),
             ({"person": "x"}, "Choose"),
             ({"person": ""}, "Choose who."),
             ({"reason": " "}, "Write why you ask."),

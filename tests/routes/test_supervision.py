@@ -212,7 +212,7 @@ class TestCallingASupervisor:
         ("wrong", "says"),
         [
             ({"reason": ""}, "Choose why you call"),
-            ({"reason": "boredom"}, "Not a valid"),
+            ({"reason": "boredom"}, "Choose one from the list"),
             ({"note": "x" * 201}, "200 characters"),
         ],
     )

@@ -1,9 +1,10 @@
 """Forms of one's own account."""
 
-from wtforms import Form, PasswordField
+from wtforms import PasswordField
 from wtforms.validators import InputRequired, Length
 
 from clinic import passwords
+from clinic.forms import Form
 
 
 class PresentPasswordForm(Form):

@@ -2,11 +2,11 @@
 
 import re
 
-from wtforms import Form, HiddenField, StringField, TextAreaField
+from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from clinic.errors import DomainError
-from clinic.forms import TOO_OLD, VersionForm
+from clinic.forms import TOO_OLD, Form, VersionForm, stripped
 from clinic.operations.assignments import REASON_LENGTH as EXCEPTION_LENGTH
 from clinic.operations.requests import REASON_LENGTH
 
@@ -18,7 +18,7 @@ class ApproveForm(VersionForm):
     reason = StringField(
         "Reason for the exception",
         [Length(max=EXCEPTION_LENGTH, message=f"Keep the reason to {EXCEPTION_LENGTH} characters.")],
-        filters=[lambda text: (text or "").strip()],
+        filters=[stripped],
     )
 
 
@@ -30,7 +30,7 @@ class ReturnForm(VersionForm):
             Length(max=REASON_LENGTH, message=f"Keep the reason to {REASON_LENGTH} characters."),
         ],
         description="Whoever asked reads this.",
-        filters=[lambda text: (text or "").strip()],
+        filters=[stripped],
         render_kw={"rows": 3},
     )
 

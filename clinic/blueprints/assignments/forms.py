@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from wtforms import DateField, Form, StringField, TextAreaField
+from wtforms import DateField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 from wtforms.validators import Optional as MayBeEmpty
 
 from clinic import clock
 from clinic.formatting import day
-from clinic.forms import ListField, one_line
+from clinic.forms import Form, one_line
 from clinic.models import Assignment, AssignmentKind, Role, User
 from clinic.operations.handover import NOTE_LENGTH, Destination, Item
 from clinic.queries.assignments import Load
@@ -60,8 +60,8 @@ def line(label: str, most: int, *, required: str = "", hint: str = "") -> String
 
 
 class AssignForm(Form):
-    person = ListField("Student", [InputRequired("Choose who gets the patient.")], coerce=number)
-    kind = ListField("As", [InputRequired("Choose how.")], choices=KINDS, default=AssignmentKind.PRIMARY.value)
+    person = SelectField("Student", [InputRequired("Choose who gets the patient.")], coerce=number)
+    kind = SelectField("As", [InputRequired("Choose how.")], choices=KINDS, default=AssignmentKind.PRIMARY.value)
     reason = line(
         "Reason to go beyond the load limit (only then)",
         200,
@@ -83,7 +83,7 @@ class EndForm(Form):
 class HandoverForm(Form):
     """To whom, the note, and where everything goes that hangs on the assignment: fields `goes-visit-7` and `why-visit-7`."""
 
-    to = ListField("To", [InputRequired("Choose who receives the patient.")], coerce=number)
+    to = SelectField("To", [InputRequired("Choose who receives the patient.")], coerce=number)
     handover = TextAreaField(
         "Handover note",
         [
@@ -117,8 +117,8 @@ class HandoverForm(Form):
 class ReasonForm(Form):
     """Step 1 of leaving: who, why and until when."""
 
-    student = ListField("Student", [InputRequired("Choose the student.")], coerce=number)
-    reason = ListField(
+    student = SelectField("Student", [InputRequired("Choose the student.")], coerce=number)
+    reason = SelectField(
         "Why",
         [InputRequired("Choose why.")],
         choices=[SelectChoice(word, word) for word in ("Graduated", "On leave", "Left the school")],

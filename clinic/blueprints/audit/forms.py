@@ -3,7 +3,7 @@
 from datetime import timedelta
 from itertools import groupby
 
-from wtforms import DateField, Form, IntegerField, SelectField, StringField
+from wtforms import DateField, IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import HiddenInput
@@ -11,6 +11,7 @@ from wtforms.widgets import HiddenInput
 from clinic import clock
 from clinic.formatting import act as act_words
 from clinic.formatting import words
+from clinic.forms import Form
 from clinic.models import Role
 from clinic.queries.audit import Wanted
 

@@ -1,9 +1,10 @@
 """Forms of signing in."""
 
-from wtforms import BooleanField, EmailField, Form, PasswordField, StringField
+from wtforms import BooleanField, EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from clinic import passwords
+from clinic.forms import Form
 
 
 class SignInForm(Form):

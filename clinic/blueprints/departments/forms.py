@@ -1,9 +1,9 @@
 """Forms of departments and chairs."""
 
-from wtforms import Form, IntegerField, StringField
+from wtforms import IntegerField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Regexp
 
-from clinic.forms import VersionForm, one_line
+from clinic.forms import Form, VersionForm, one_line
 
 
 def _name_field(most: int, hint: str) -> StringField:

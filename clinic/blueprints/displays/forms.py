@@ -1,8 +1,9 @@
 """Pairing a public screen."""
 
-from wtforms import Form, SelectField, StringField
+from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
+from clinic.forms import Form
 from clinic.models import Department
 
 

@@ -1,7 +1,9 @@
 """The one thing a person types about a notice."""
 
-from wtforms import Form, TextAreaField
+from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
+
+from clinic.forms import Form, stripped
 
 LONGEST = 500
 
@@ -14,6 +16,6 @@ class AnswerForm(Form):
             Length(min=5, max=LONGEST, message=f"Say it in 5 to {LONGEST} characters."),
         ],
         description="It is kept in the trail as you write it, and read by whoever looks after the records.",
-        filters=[lambda text: (text or "").strip()],
+        filters=[stripped],
         render_kw={"rows": 4},
     )

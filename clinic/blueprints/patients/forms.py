@@ -11,7 +11,6 @@ from wtforms import (
     BooleanField,
     EmailField,
     Field,
-    Form,
     HiddenField,
     IntegerField,
     SelectField,
@@ -26,6 +25,7 @@ from wtforms.widgets import HiddenInput, TextInput
 from clinic import clock
 from clinic.days import NotADay, read_day
 from clinic.formatting import words
+from clinic.forms import Form
 from clinic.models import AlertKind, Severity, Sex
 from clinic.text import digits
 from clinic.text import words as words_of

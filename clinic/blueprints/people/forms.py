@@ -1,9 +1,10 @@
 """Forms of the people's pages."""
 
-from wtforms import EmailField, Form, IntegerField, SelectField, StringField
+from wtforms import EmailField, IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
+from clinic.forms import Form
 from clinic.models import Department, Role
 from clinic.operations.people import YEARS
 from clinic.text import fold

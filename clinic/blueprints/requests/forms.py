@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
-from wtforms import Form, RadioField, StringField
+from wtforms import RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from clinic.blueprints.assignments.forms import KINDS, Loads, line, number, person_choices
-from clinic.forms import ListField, one_line
+from clinic.forms import Form, one_line
 from clinic.models import AssignmentKind, RequestKind, User
 from clinic.operations.requests import NEED_LENGTH, REASON_LENGTH
 
@@ -23,8 +23,8 @@ class AskForm(Form):
             SelectChoice(RequestKind.REMOVE.value, "Remove somebody from the patient"),
         ],
     )
-    person = ListField("Who", [InputRequired("Choose who.")], coerce=number)
-    kind = ListField("As", [InputRequired("Choose how.")], choices=KINDS, default=AssignmentKind.PRIMARY.value)
+    person = SelectField("Who", [InputRequired("Choose who.")], coerce=number)
+    kind = SelectField("As", [InputRequired("Choose how.")], choices=KINDS, default=AssignmentKind.PRIMARY.value)
     reason = line("Reason", REASON_LENGTH, required="Write why you ask.", hint="Whoever decides reads it.")
 
     def offer(self, people: Collection[User], loads: Loads) -> "AskForm":
@@ -46,7 +46,7 @@ class AskForPatientForm(Form):
         filters=[one_line],
         render_kw={"autocomplete": "off", "maxlength": 40, "autofocus": True},
     )
-    kind = ListField("As", [InputRequired("Choose how.")], choices=KINDS[:3], default=AssignmentKind.PRIMARY.value)
+    kind = SelectField("As", [InputRequired("Choose how.")], choices=KINDS[:3], default=AssignmentKind.PRIMARY.value)
     need = line(
         "What you need the patient for",
         NEED_LENGTH,

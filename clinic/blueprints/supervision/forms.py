@@ -6,7 +6,7 @@ from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
 from wtforms.widgets import HiddenInput
 
 from clinic.formatting import words
-from clinic.forms import TOO_OLD, VersionForm
+from clinic.forms import TOO_OLD, VersionForm, stripped
 from clinic.models import CallReason, Stage, User
 from clinic.operations.calls import CALL_STAGES, COMING_MINUTES
 
@@ -35,7 +35,7 @@ class CallForm(VersionForm):
         "Note (optional)",
         [Length(max=NOTE_LENGTH, message=f"Keep the note to {NOTE_LENGTH} characters.")],
         description="One line for the supervisor: tooth, step, what you need",
-        filters=[lambda text: (text or "").strip()],
+        filters=[stripped],
     )
 
     def lead(self) -> "CallForm":
@@ -55,7 +55,7 @@ class PassForm(VersionForm):
     note = StringField(
         "Note (optional)",
         [Length(max=NOTE_LENGTH, message=f"Keep the note to {NOTE_LENGTH} characters.")],
-        filters=[lambda text: (text or "").strip()],
+        filters=[stripped],
     )
 
     def offer(self, colleagues: list[User]) -> "PassForm":

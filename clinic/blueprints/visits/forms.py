@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wtforms import DateField, Form, RadioField, StringField
+from wtforms import DateField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from clinic import clock
-from clinic.forms import ListField, one_line
+from clinic.forms import Form, one_line
 from clinic.models import Chair, Department, Priority, User
 
 OPENS, CLOSES = 7, 20  # hours of the day in which visits can begin
@@ -34,25 +34,25 @@ def reason_field(hint: str, *, first: bool = False) -> StringField:
 class ScheduleForm(Form):
     """A simple visit. `starts_at` is the instant chosen."""
 
-    department = ListField("Department", [InputRequired("Choose a department.")], coerce=int)
+    department = SelectField("Department", [InputRequired("Choose a department.")], coerce=int)
     day = DateField("Day", [InputRequired("Choose a day.")])
-    time = ListField(
+    time = SelectField(
         "Time",
         [InputRequired("Choose a time.")],
         choices=[
             SelectChoice(f"{hour:02d}:{minute:02d}") for hour in range(OPENS, CLOSES) for minute in (0, 15, 30, 45)
         ],
     )
-    minutes = ListField(
+    minutes = SelectField(
         "Minutes",
         [InputRequired("Choose a length.")],
         coerce=int,
         choices=[SelectChoice(n, f"{n} min") for n in LENGTHS],
         default=60,
     )
-    chair = ListField("Chair", coerce=_optional)
-    student = ListField("Student", coerce=_optional, description="Those to whom the patient is assigned.")
-    supervisor = ListField("Supervisor", coerce=_optional)
+    chair = SelectField("Chair", coerce=_optional)
+    student = SelectField("Student", coerce=_optional, description="Those to whom the patient is assigned.")
+    supervisor = SelectField("Supervisor", coerce=_optional)
     reason = reason_field("What the patient comes for: check-up, filling 36, pain on the left.")
 
     def offer(
@@ -97,7 +97,7 @@ class ScheduleForm(Form):
 class WalkInForm(Form):
     """Somebody who came without an appointment."""
 
-    department = ListField("Department", [InputRequired("Choose a department.")], coerce=int)
+    department = SelectField("Department", [InputRequired("Choose a department.")], coerce=int)
     reason = reason_field("What the patient comes for, in their words.", first=True)
     priority = RadioField(
         "Priority",

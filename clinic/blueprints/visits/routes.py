@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from wtforms import Form
 
 from clinic import clock, sessions, settings
 from clinic.access import Permission, requires
@@ -15,6 +14,7 @@ from clinic.blueprints.queue.board import seen_now
 from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm, next_time
 from clinic.errors import DomainError
 from clinic.formatting import day as day_words
+from clinic.forms import Form
 from clinic.htmx import done, go_to
 from clinic.models import Department, Patient
 from clinic.operations.visits import add_walk_in, check_in, schedule_visit

@@ -2,12 +2,13 @@
 
 from datetime import date, timedelta
 
-from wtforms import DateField, Form, SelectField
+from wtforms import DateField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
 from clinic import clock
 from clinic.formatting import words
+from clinic.forms import Form
 from clinic.models import FINAL_STAGES, Department, Stage
 from clinic.queries.waits import MOST_DAYS
 
