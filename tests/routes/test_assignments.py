@@ -1,5 +1,6 @@
 """Students and what they carry, giving and ending, handing over, graduation and leave, through the web."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -53,6 +54,11 @@ def many(world, count, person="kamal"):
         )
     keep()
     return ids
+
+
+def fields_offered(page):
+    """The words of what one chooses from."""
+    return re.findall(r"<option[^>]*>([^<]+)</option>", page)
 
 
 def no_room(kinds='{"additional": {"3": 0}}'):
@@ -305,6 +311,14 @@ class TestHandingOver:
         assert "a supervisor of Omar Haddad decides" in silva.get(answer.headers["Location"]).text
         assert running(world, "fernando", "kamal")
         assert db.session.scalars(select(Request.department_id)).all() == [world.departments["orthodontics"]]
+
+    def test_a_student_is_not_told_what_others_carry(self, context, world, browser_of):
+        """A number that grows with a patient of whom they may not know."""
+        before = set(fields_offered(browser_of("kamal").get(self.url(world)).text))
+        assert before == {"Leela Nair (Restorative, year 3)", "Omar Haddad (Orthodontics, year 4)"}
+        many(world, 1, person="leela")
+        assert set(fields_offered(browser_of("kamal").get(self.url(world)).text)) == before
+        assert "Leela Nair (Restorative, year 3, primary 2 of 8)" in browser_of("silva").get(self.url(world)).text
 
     def test_a_student_asks(self, context, world, browser_of):
         kamal = browser_of("kamal")

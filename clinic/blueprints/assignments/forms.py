@@ -43,6 +43,15 @@ def person_choices(people: Iterable[User], loads: Loads) -> list[SelectChoice]:
     return [SelectChoice(person.id, f"{person.name} ({_what(person)}{load_words(person, loads)})") for person in people]
 
 
+def _place_and_load(person: User, loads: Loads) -> list[str]:
+    words = (
+        person.department.name if person.department else "",
+        f"year {person.year}" if person.year else "",
+        load_words(person, loads),
+    )
+    return [word for word in words if word]
+
+
 def _what(person: User) -> str:
     return (
         f"year {person.year}, " if person.year else f"{person.role.value}, " if person.role is not Role.STUDENT else ""
@@ -98,12 +107,7 @@ class HandoverForm(Form):
     def offer(self, people: Collection[User], loads: Loads, items: Collection[Item], sent: Any) -> "HandoverForm":
         """Itself, with these people to choose from and these items to find a place for."""
         self.to.choices = [
-            SelectChoice(
-                person.id,
-                f"{person.name} ({person.department.name if person.department else ''}, {_what(person)}"
-                f"{load_words(person, loads)})",
-            )
-            for person in people
+            SelectChoice(person.id, f"{person.name} ({', '.join(_place_and_load(person, loads))})") for person in people
         ]
         self.hanging = list(items)
         self.destinations = {

@@ -227,7 +227,9 @@ def _end_page(assignment: Assignment, form: EndForm, refused: str = "") -> str:
 def _handover_form(patient: Patient, giver: User, form: HandoverForm) -> HandoverForm:
     people = other_students(current_user, giver.id)
     form.receivers = people
-    return form.offer(people, loads_of(people), items_of([patient.id], giver)[patient.id], request.form)
+    # Not to a student: what another carries counts patients whom they may not know of.
+    loads = loads_of(people) if current_user.role is Role.SUPERVISOR else {}
+    return form.offer(people, loads, items_of([patient.id], giver)[patient.id], request.form)
 
 
 def _handover_page(patient: Patient, giver: User, form: HandoverForm, refused: str = "") -> str:
