@@ -15,7 +15,7 @@ from clinic.blueprints.audit.changes import Change, changes_of
 from clinic.blueprints.audit.export import HEADER, plain
 from clinic.extensions import db
 from clinic.formatting import act
-from clinic.models import AuditArchive, AuditEvent, JobRun
+from clinic.models import AuditArchive, AuditEvent, AuthSession, JobRun
 from clinic.queries import audit as queries
 from tests.events import days_ago, event_total, write_event, write_events
 from tests.queries_counted import counted
@@ -385,6 +385,15 @@ class TestExport:
         with app.app_context():
             said = db.session.scalars(select(AuditEvent.sentence).where(AuditEvent.act == "audit.export")).one()
         assert said.startswith(f"Exported {text.count(bytes([13, 10])) - 1} events")
+
+    def test_it_ends_with_the_session(self, adel, told, monkeypatch, app):
+        monkeypatch.setattr(export, "BATCH", 1)
+        chunks = adel.get("/audit/export", buffered=False).iter_encoded()
+        next(chunks), next(chunks)
+        with app.app_context():
+            db.session.get_one(AuthSession, adel.session_id).ended_at = clock.now()
+            db.session.commit()
+        assert list(chunks) == [f'"{export.CUT_OFF}"\r\n'.encode()]
 
     def test_memory_does_not_grow_with_the_trail(self, adel, context, app):
         long = '{"text": "' + "x" * 2000 + '"}'

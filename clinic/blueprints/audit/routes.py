@@ -76,7 +76,7 @@ def export() -> ResponseReturnValue:
     sentence = f"Exported {count:,} {'event' if count == 1 else 'events'} of the trail: {narrowing.words}"
     asked = narrowing.form.asked() | {"events": count, "up to": before - 1}
     audit.record("audit.export", sentence, actor=current_user, patient=wanted.patient_id, after=asked)
-    return once.commit(csv_of(current_app.app_context, g.auth_session.user, wanted, before=before))
+    return once.commit(csv_of(current_app.app_context, g.auth_session.id, wanted, before=before))
 
 
 @bp.post("/verify")
