@@ -12,7 +12,7 @@ from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
 from clinic.formatting import day, ordinal, when
-from clinic.models import Assignment, AssignmentKind, Patient, Role, Unowned, User
+from clinic.models import Assignment, AssignmentKind, Department, Patient, Role, Unowned, User
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
 from clinic.queries import scope
@@ -174,9 +174,24 @@ def tell_of_unowned(patient_ids: Collection[int], person: User, *, department_id
         sentence = f"{patient.name}, {patient.code}, has nobody now: {person.name} no longer does. Assign somebody."
     else:
         sentence = f"{len(left)} patients of {person.name} have nobody now. Assign somebody to each."
-    for supervisor_id in supervisors_of_department(department_id):
+    supervisors = supervisors_of_department(department_id)
+    if not supervisors:
+        _tell_of_no_supervisor(len(left), person, department_id)
+    for supervisor_id in supervisors:
         if supervisor_id != actor.id:
             tell(supervisor_id, sentence, kind="assignment.unowned", url="/assignments/unowned")
+
+
+def _tell_of_no_supervisor(count: int, person: User, department_id: int) -> None:
+    """Nobody is left who could find owners: the administrators, who know no patients, are told to give the department somebody."""
+    department = db.session.get_one(Department, department_id)
+    sentence = (
+        f"{count} patient{'s' if count > 1 else ''} of {person.name} {'have' if count > 1 else 'has'} nobody now, and "
+        f"{department.name} has no supervisor to find owners. Add one, or move one there."
+    )
+    active = select(User.id).where(User.role == Role.ADMIN, User.active).order_by(User.id).limit(100)
+    for admin_id in db.session.scalars(active):
+        tell(admin_id, sentence, kind="assignment.unowned", url="/people/")
 
 
 def supervisors_of_department(department_id: int) -> list[int]:

@@ -9,7 +9,19 @@ from sqlalchemy.exc import IntegrityError
 from clinic import audit, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.models import Chair, Department, Display, QueueEntry, Request, RequestStatus, User, Visit, VisitStatus
+from clinic.models import (
+    Chair,
+    Department,
+    Display,
+    Patient,
+    QueueEntry,
+    Request,
+    RequestStatus,
+    Unowned,
+    User,
+    Visit,
+    VisitStatus,
+)
 from clinic.operations.locks import locked
 
 PLANNED = (
@@ -93,6 +105,9 @@ def _left_in(department: Department) -> str:
         ("request waits for its supervisors", "requests wait for its supervisors"): select(
             func.count(Request.id)
         ).where(Request.department_id == here, Request.status == RequestStatus.PENDING),
+        ("patient waits there for an owner", "patients wait there for an owner"): select(func.count(Unowned.patient_id))
+        .join(Patient, Patient.id == Unowned.patient_id)
+        .where(Unowned.department_id == here, Patient.archived_at.is_(None)),
         ("display shows it", "displays show it"): select(func.count(Display.id)).where(
             Display.department_id == here, Display.paired_at.is_not(None), Display.revoked_at.is_(None)
         ),

@@ -231,3 +231,16 @@ def test_an_archived_patient_is_not_on_the_list_until_restored(world, session):
     deactivate(world.people["kamal"], actor=world.user("adel"))
     world.patient("fernando").archived_at = world.patient("archie").archived_at
     assert unowned_patients(world.user("silva")).rows == []
+
+
+def test_where_no_supervisor_is_left_the_administrators_are_told(world, session):
+    """They know no patients, so the sentence names none; else nobody would hear that patients have nobody."""
+    adel = world.user("adel")
+    deactivate(world.people["silva"], actor=adel)
+    deactivate(world.people["kamal"], actor=adel)
+    told = session.scalars(select(Notice).where(Notice.kind == "assignment.unowned")).one()
+    assert (told.user_id, told.patient_id, told.url) == (adel.id, None, "/people/")
+    assert told.sentence == (
+        "1 patient of Kamal Dias has nobody now, and Restorative has no supervisor to find owners. "
+        "Add one, or move one there."
+    )

@@ -6,9 +6,9 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.models import AuditEvent, Chair, Department, Display, Role
+from clinic.models import AuditEvent, Chair, Department, Display, Role, Unowned, VisitStatus
 from clinic.operations import departments
-from clinic.operations.people import create_person
+from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import check_in
 
 
@@ -69,6 +69,20 @@ def test_one_is_closed_only_when_nobody_is_left(session, world, adel):
     with pytest.raises(DomainError, match="1 patient is in its queue"):
         departments.close_department(place.id, version=1, actor=adel)
     assert place.active
+
+
+def test_one_whose_patients_have_nobody_is_not_closed(session, world, adel):
+    """Only its supervisors have the list of them: closed, nobody would."""
+    world.visit("wu").status = VisitStatus.CANCELLED
+    for person in ("omar", "sato"):
+        deactivate(world.people[person], actor=adel)
+    place = world.department("orthodontics")
+    with pytest.raises(DomainError, match="cannot be closed yet: 1 patient waits there for an owner. See"):
+        departments.close_department(place.id, version=place.version, actor=adel)
+    session.delete(session.scalars(select(Unowned)).one())
+    session.flush()
+    departments.close_department(place.id, version=place.version, actor=adel)
+    assert not place.active
 
 
 def test_a_closed_one_takes_nobody_until_it_is_opened_again(session, world, adel, empty):
