@@ -121,6 +121,21 @@ class TestOneRun:
             assert timer.run(context, "test")
         assert runs() == [(False, jobs.CUT_OFF), (True, "Done.")]
 
+    def test_a_clock_that_was_ahead_stops_no_job(self, context, job, runs):
+        """A run a year from now, and a hold of then, would keep the job from running for a year."""
+        job(lambda _keep: "Done.")
+        at = clock.now()
+        with clock.frozen(at + timedelta(days=365)):
+            assert timer.run(context, "test")
+        with clock.frozen(at):
+            assert timer.run(context, "test")
+            assert timer.run(context, "test") is None
+        with clock.frozen(at + timedelta(days=365)):
+            assert jobs.claim("test")
+        with clock.frozen(at + timedelta(hours=1)):
+            assert timer.run(context, "test")
+        assert [succeeded for succeeded, _ in runs()] == [True, True, False, True]
+
     def test_who_lost_the_hold_stores_nothing(self, context, job, runs):
         def sleep_too_long(_keep):
             with clock.frozen(clock.now() + jobs.LEASE):

@@ -139,7 +139,8 @@ def claim(name: str, *, now: bool = False) -> Hold | None:
     """Hold a job that is due, or whether it is or not with `now`; None when it is not due or another run holds it. Commit at once."""
     at, holder = clock.now(), secrets.token_hex(16)
     _make_row(name)
-    free = or_(Job.held_until.is_(None), Job.held_until <= at)
+    # Longer than a lease nobody can hold it: then the clock was ahead, and has been set right.
+    free = or_(Job.held_until.is_(None), Job.held_until <= at, Job.held_until > at + LEASE + EARLY)
     taken = update(Job).where(Job.name == name, free).values(held_until=at + LEASE, holder=holder)
     if not _rows(taken):
         return None
@@ -173,7 +174,7 @@ def finish(hold: Hold, *, succeeded: bool, summary: str) -> None:
 def ask_for(name: str, *, actor: User) -> None:
     """Note that a person wants a job run now. Raises DomainError while it runs."""
     held_until = db.session.execute(select(Job.held_until).where(Job.name == name)).scalar()
-    if held_until is not None and held_until > clock.now():
+    if held_until is not None and clock.now() < held_until <= clock.now() + LEASE + EARLY:
         raise DomainError(f"“{JOBS[name].title}” is running already. Look again in a minute.")
     audit.record("job.run", f"Had the job “{JOBS[name].title}” run", actor=actor, subject=f"job:{name}")
     db.session.flush()
@@ -193,7 +194,8 @@ def _is_due(name: str) -> bool:
     if last is None or last.succeeded is None:  # never run, or killed
         return True
     every = JOBS[name].every if last.succeeded else min(JOBS[name].every, RETRY)
-    return clock.now() - last.started_at >= every - EARLY
+    ago = clock.now() - last.started_at
+    return ago >= every - EARLY or ago < -EARLY  # in the future: the clock was ahead, and has been set right
 
 
 def _rows(statement: Any) -> int:
