@@ -107,6 +107,22 @@ def close_glass(glass: BrokenGlass, *, actor: User) -> BrokenGlass:
     return glass
 
 
+def close_glasses_of(person: User, *, actor: User) -> None:
+    """Whoever leaves or gets another role looks through no glass any more, not even when they come back within its time."""
+    mine = select(BrokenGlass).where(BrokenGlass.user_id == person.id, is_open_glass()).order_by(BrokenGlass.id)
+    for glass in db.session.scalars(mine.with_for_update().execution_options(populate_existing=True)).all():
+        patient = db.session.get_one(Patient, glass.patient_id)
+        glass.closed_at = clock.now()
+        audit.record(
+            "glass.close",
+            f"Closed the record of {patient.code}, which {person.name} had opened by breaking the glass",
+            actor=actor,
+            subject=glass,
+            patient=patient,
+        )
+    db.session.flush()
+
+
 def judge(glass_id: int, *, version: int, judgement: Judgement, words: str, actor: User) -> BrokenGlass:
     """Say whether a record was rightly opened, and tell who opened it. What was not justified is closed at once.
 

@@ -23,6 +23,7 @@ from clinic.models import (
 from clinic.operations import assignments, requests
 from clinic.operations import handover as handing_over
 from clinic.operations.assignments import check_sees, give, held_by, same_running
+from clinic.operations.glass import close_glasses_of
 from clinic.operations.handover import KINDS, Destination, Hands
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
@@ -181,12 +182,13 @@ def hold(person_id: int) -> None:
 
 
 def leave_everything(person: User, *, department_id: int | None, reason: str, actor: User) -> None:
-    """Somebody no longer works in their place: their assignments end, their requests are closed, their supervisors are told.
+    """Somebody no longer works in their place: their assignments end, their requests and glasses are closed, supervisors are told.
 
     `department_id` is where they worked until now. The caller has called `hold` before locking the person.
     """
     assignments.end_all(person, department_id=department_id, reason=reason, actor=actor)
     requests.close_requests_of(person, reason=reason, actor=actor)
+    close_glasses_of(person, actor=actor)
 
 
 def _check_receivers(people: Mapping[int, User], student: User, actor: User) -> None:

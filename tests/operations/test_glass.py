@@ -23,6 +23,7 @@ from clinic.models import (
     User,
 )
 from clinic.operations.glass import WrongPair, break_glass, close_glass, judge
+from clinic.operations.people import change_person, deactivate, reactivate
 from clinic.queries import glass as queries
 from clinic.queries import scope
 from clinic.queries.patients import patient_for
@@ -279,6 +280,19 @@ class TestClosing:
         glass = broken(world)
         with clock.frozen(NOON + timedelta(hours=1)):
             assert close_glass(glass, actor=world.user("kamal")).closed_at is None
+
+    def test_it_is_over_with_the_role(self, world, session):
+        """Who comes back within the hour, or in another role, has given up what they opened."""
+        adel, omar = world.user("adel"), world.user("omar")
+        glasses = [broken(world), broken(world, "omar")]
+        deactivate(world.people["kamal"], actor=adel)
+        reactivate(world.people["kamal"], actor=adel)
+        place = {"name": omar.name, "email": omar.email, "department_id": omar.department_id, "year": None}
+        change_person(omar.id, version=omar.version, role=Role.SUPERVISOR, actor=adel, **place)
+        assert [glass.closed_at for glass in glasses] == [NOON, NOON]
+        assert looks(world, "kamal", "nadia") == looks(world, "omar", "nadia") == (False, False)
+        told = select(AuditEvent.actor_id).where(AuditEvent.act == "glass.close")
+        assert session.scalars(told).all() == [adel.id, adel.id]
 
     def test_by_nobody_else(self, world, session):
         with pytest.raises(DomainError, match="Only who broke"):
