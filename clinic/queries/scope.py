@@ -12,6 +12,10 @@ from clinic.models import Assignment, BrokenGlass, Patient, QueueEntry, Role, Un
 # request by the web layer, by its method.
 only_looking: ContextVar[bool] = ContextVar("only_looking", default=False)
 
+# Aliases, made once: a grant must not take a table of the query it is put into for its own.
+ASSIGNMENT, STUDENT, VISIT = aliased(Assignment), aliased(User), aliased(Visit)
+UNOWNED, GLASS = aliased(Unowned), aliased(BrokenGlass)
+
 
 def visible_patients(viewer: User) -> Select[Patient]:
     """Every patient the viewer may see, archived ones too; no order, no limit."""
@@ -59,13 +63,11 @@ def _grants(viewer: User) -> list[Select[int]]:
 
 
 def _given(viewer: User) -> list[Select[int]]:
-    # Aliases: a grant must not take a table of the query it is put into for its own.
-    assignment, visit = aliased(Assignment), aliased(Visit)
+    assignment, student, visit, unowned = ASSIGNMENT, STUDENT, VISIT, UNOWNED
     own = select(assignment.patient_id).where(assignment.user_id == viewer.id, is_running(assignment))
     if viewer.role is Role.STUDENT:
         return [own]
     if viewer.role is Role.SUPERVISOR:
-        student = aliased(User)
         of_department = (
             select(assignment.patient_id)
             .join(student, assignment.user_id == student.id)
@@ -77,14 +79,13 @@ def _given(viewer: User) -> list[Select[int]]:
         present = select(visit.patient_id).where(
             visit.status == VisitStatus.ARRIVED, visit.department_id == viewer.department_id
         )
-        unowned = aliased(Unowned)
         left = select(unowned.patient_id).where(unowned.department_id == viewer.department_id)
         return [own, of_department, under_them, present, left]
     return []
 
 
 def _by_glass(viewer: User) -> Select[int]:
-    glass = aliased(BrokenGlass)
+    glass = GLASS
     return select(glass.patient_id).where(glass.user_id == viewer.id, is_open_glass(glass))
 
 

@@ -153,7 +153,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "event_id": newest(AuditEvent, AuditEvent.patient_id),
         "department_id": world.departments[department],
         "chair_id": world.chairs[{"wu": "B2", "archie": "A4"}.get(subject, "A3")],
-        "student_id": world.people[STUDENTS[subject]],
+        "student_id": world.people[STUDENTS.get(subject, "kamal")],
         "request_id": newest(Request, Request.patient_id),
         "assignment_id": newest(Assignment, Assignment.patient_id),
         "person_id": world.people["omar"],
