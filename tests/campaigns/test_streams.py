@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import pymysql
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from clinic import live
 from clinic.extensions import db
@@ -123,19 +124,20 @@ def _pages(server, cookie):
 
 
 def _held(server):
-    """The server's connections to the database (idle ones of its pools too), and how many hold a transaction."""
+    """The server's connections to the database (idle ones of its pools too), and how many hold a transaction; root sees all."""
     with server.inside():
-        mine = db.session.execute(text("SELECT CONNECTION_ID()")).scalar_one()
-        rows = db.session.execute(
-            text(
-                "SELECT t.trx_id FROM information_schema.processlist p LEFT JOIN information_schema.innodb_trx t "
-                "ON p.id = t.trx_mysql_thread_id WHERE p.db = :database AND p.id <> :mine"
-            ),
-            {"database": db.engine.url.database, "mine": mine},
-        ).all()
-        db.session.remove()
-        db.engine.dispose()
-    return len(rows), sum(row.trx_id is not None for row in rows)
+        url = db.engine.url
+    with (
+        pymysql.connect(host=url.host, port=url.port or 0, user="root", autocommit=True) as root,
+        root.cursor() as cursor,
+    ):
+        cursor.execute(
+            "SELECT t.trx_id FROM information_schema.processlist p LEFT JOIN information_schema.innodb_trx t "
+            "ON p.id = t.trx_mysql_thread_id WHERE p.db = %s",
+            [url.database],
+        )
+        rows = cursor.fetchall()
+    return len(rows), sum(held is not None for (held,) in rows)
 
 
 def _newest(listener):
