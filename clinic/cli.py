@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from clinic import grants, passwords, storage, timer
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.formatting import number_of
 from clinic.models import Role
 from clinic.operations import chain
 from clinic.operations.departments import open_department
@@ -166,12 +167,12 @@ def archive_audit() -> None:
             while count := chain.archive_next():
                 db.session.commit()
                 moved += count
-                click.echo(f"  {moved} events moved ...", err=True)
+                click.echo(f"  {number_of(moved, 'event')} moved ...", err=True)
     except DomainError as error:
         raise click.ClickException(error.sentence) from None
     except storage.StorageError as error:
-        raise click.ClickException(f"{error} {moved} events were moved; the rest stays where it is.") from None
-    click.echo(f"{moved} events were moved to the archive.")
+        raise click.ClickException(f"{error} {number_of(moved, 'event')} moved; the rest stays where it is.") from None
+    click.echo(f"{number_of(moved, 'event')} moved to the archive.")
 
 
 @click.command("database-grants")

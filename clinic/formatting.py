@@ -107,6 +107,11 @@ def view(endpoint: str) -> str:
     return said[:1].lower() + said[1:] if said else words(endpoint.replace(".", " "))
 
 
+def number_of(count: int, one: str, several: str = "") -> str:
+    """`1 visit`, `12 visits`, `1,200 visits`."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
 def ordinal(place: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th, 21st."""
     ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")

@@ -45,7 +45,7 @@ def test_jobs_mark_the_missed_visits_of_past_days_only(run, world):
     today.starts_at = clock.start_of(clock.today())
     db.session.commit()
     result = run("jobs", "missed-visits")
-    assert (result.exit_code, result.output) == (0, "missed-visits: 1 visits marked as not attended.\n")
+    assert (result.exit_code, result.output) == (0, "missed-visits: 1 visit marked as not attended.\n")
     db.session.expire_all()
     assert world.visit("fernando").status is VisitStatus.DID_NOT_ATTEND
     assert world.visit("perera").status is VisitStatus.SCHEDULED
@@ -115,7 +115,7 @@ def test_archive_audit_moves_what_is_old(run, world, shelf, monkeypatch):
         assert result.exit_code == 0, result.output
         assert db.session.scalar(select(func.count()).select_from(AuditEvent)) == 1, "that they were moved"
         assert run("verify-audit", "--archives").exit_code == 0
-        assert "0 events were moved" in run("archive-audit").output.splitlines()[-1]
+        assert "0 events moved" in run("archive-audit").output.splitlines()[-1]
         shelf.away = True
         assert run("archive-audit").exit_code == 0, "there was nothing to move"
     shelf.away = False
@@ -137,7 +137,7 @@ def test_jobs_mark_what_was_missed_in_a_session_that_is_over(run, world):
     db.session.commit()
     for hour, missed in ((11, 0), (12, 1), (16, 0), (17, 2)):
         with clock.frozen(clock.start_of(day) + timedelta(hours=hour, minutes=1)):
-            assert f": {missed} visits" in run("jobs", "missed-visits").output, hour
+            assert f": {missed} visit" in run("jobs", "missed-visits").output, hour
 
 
 def test_jobs_run_what_is_due_once_and_go_on_when_one_fails(run, world, shelf, monkeypatch):

@@ -196,7 +196,7 @@ def test_requests_expire_and_records_are_asked_about_by_jobs(context, world):
     )
     db.session.commit()
     with clock.frozen(clock.now() + timedelta(days=15)):
-        assert timer.run(context, "expire-requests").summary == "1 requests expired."
+        assert timer.run(context, "expire-requests").summary == "1 request expired."
         assert timer.run(context, "ask-why").succeeded
     assert db.session.get(Request, asked.id, populate_existing=True).status is RequestStatus.EXPIRED
 

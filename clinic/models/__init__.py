@@ -36,7 +36,7 @@ from clinic.models.user import (
     SignInThrottle,
     User,
 )
-from clinic.models.visit import SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
+from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
     "RequestStatus",
@@ -53,6 +53,8 @@ __all__ = [
     "AuditArchive",
     "CHAIR_STAGES",
     "FINAL_STAGES",
+    "EXPECTED",
+    "PLANNED",
     "SLOT_MINUTES",
     "VISIT_MOVES",
     "Alert",

@@ -61,6 +61,15 @@ class BrokenGlass(Base):
     patient = link("Patient")
     judged_by = link("User", foreign_keys=[judged_by_id])
 
+    @property
+    def until(self) -> datetime:
+        """The instant at which it ends, or ended."""
+        return self.closed_at or self.expires_at
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether one can look through it at this instant; in a query it is `scope.is_open_glass`."""
+        return self.closed_at is None and self.expires_at > at
+
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         Index("ix_broken_glass_user", "user_id", "expires_at", "patient_id"),

@@ -42,6 +42,16 @@ VISIT_MOVES: dict[VisitStatus, frozenset[VisitStatus]] = {
 }
 
 
+# Still to come, whoever has to agree to a change.
+PLANNED = (
+    VisitStatus.REQUESTED,
+    VisitStatus.SCHEDULED,
+    VisitStatus.RESCHEDULE_REQUESTED,
+    VisitStatus.CANCEL_REQUESTED,
+)
+EXPECTED = (*PLANNED, VisitStatus.ARRIVED)  # or under way
+
+
 class Visit(Base):
     """One planned or actual attendance."""
 

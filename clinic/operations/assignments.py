@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
-from clinic.formatting import day, ordinal, when
+from clinic.formatting import day, number_of, ordinal, when
 from clinic.models import Assignment, AssignmentKind, Department, Patient, Role, Unowned, User
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
@@ -122,7 +122,7 @@ def end_all(person: User, *, department_id: int | None, reason: str, actor: User
     if running:
         audit.record(
             "assignment.end_all",
-            f"Ended {len(running)} assignment{'s' if len(running) > 1 else ''} of {person.name}",
+            f"Ended {number_of(len(running), 'assignment')} of {person.name}",
             actor=actor,
             subject=person,
             before={"assignments": [assignment.id for assignment in running]},
@@ -186,7 +186,7 @@ def _tell_of_no_supervisor(count: int, person: User, department_id: int) -> None
     """Nobody is left who could find owners: the administrators, who know no patients, are told to give the department somebody."""
     department = db.session.get_one(Department, department_id)
     sentence = (
-        f"{count} patient{'s' if count > 1 else ''} of {person.name} {'have' if count > 1 else 'has'} nobody now, and "
+        f"{number_of(count, 'patient')} of {person.name} {'have' if count > 1 else 'has'} nobody now, and "
         f"{department.name} has no supervisor to find owners. Add one, or move one there."
     )
     active = select(User.id).where(User.role == Role.ADMIN, User.active).order_by(User.id).limit(100)

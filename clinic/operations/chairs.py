@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.models import Chair, QueueEntry, User, Visit
-from clinic.operations.departments import PLANNED
+from clinic.formatting import number_of
+from clinic.models import PLANNED, Chair, QueueEntry, User, Visit
 from clinic.operations.locks import locked
 
 
@@ -48,7 +48,7 @@ def retire_chair(chair_id: int, *, version: int, actor: User) -> Chair:
         raise DomainError(f"A patient is in chair {chair.name}. Move them first.")
     if booked_by:
         raise DomainError(
-            f"Chair {chair.name} is booked for {booked_by} planned visit{'s' * (booked_by > 1)}. Reception can move them."
+            f"Chair {chair.name} is booked for {number_of(booked_by, 'planned visit')}. Reception can move them."
         )
     chair.retired_at = clock.now()
     return _told("chair.retire", f"Chair {chair.name} was retired", chair, actor, None)

@@ -9,7 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from clinic import audit, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
+from clinic.formatting import number_of
 from clinic.models import (
+    PLANNED,
     Chair,
     Department,
     Display,
@@ -20,16 +22,8 @@ from clinic.models import (
     Unowned,
     User,
     Visit,
-    VisitStatus,
 )
 from clinic.operations.locks import locked
-
-PLANNED = (
-    VisitStatus.REQUESTED,
-    VisitStatus.SCHEDULED,
-    VisitStatus.RESCHEDULE_REQUESTED,
-    VisitStatus.CANCEL_REQUESTED,
-)
 
 
 def open_department(*, name: str, letter: str, chairs: int, actor: User | None) -> Department:
@@ -49,7 +43,7 @@ def open_department(*, name: str, letter: str, chairs: int, actor: User | None) 
     department = db.session.get_one(Department, made.inserted_primary_key[0])
     db.session.add_all(Chair(department_id=department.id, name=f"{letter}{number}") for number in range(1, chairs + 1))
     db.session.flush()
-    said = f"Opened the department {name} with {chairs} chairs"
+    said = f"Opened the department {name} with {number_of(chairs, 'chair')}"
     audit.record("department.open", said, actor=actor, subject=department)
     return department
 
@@ -113,7 +107,7 @@ def _left_in(department: Department) -> str:
         ),
     }
     found = db.session.execute(select(*(count.scalar_subquery() for count in counts.values()))).one()
-    said = [f"{number} {words[number != 1]}" for words, number in zip(counts, found, strict=True) if number]
+    said = [number_of(number, *words) for words, number in zip(counts, found, strict=True) if number]
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
 

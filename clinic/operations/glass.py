@@ -93,7 +93,7 @@ def close_glass(glass: BrokenGlass, *, actor: User) -> BrokenGlass:
     if glass.user_id != actor.id:
         raise DomainError("Only who broke the glass can close it. Judge it on the review list.")
     at = clock.now()
-    if glass.closed_at is None and glass.expires_at > at:
+    if glass.is_open(at):
         glass.closed_at = at
         patient = db.session.get_one(Patient, glass.patient_id)
         audit.record(
@@ -142,7 +142,7 @@ def judge(glass_id: int, *, version: int, judgement: Judgement, words: str, acto
         raise Conflict(f"{breaker.name} closed this record at {at}. Look again at what was opened, then judge.")
     glass.judgement, glass.judged_by_id, glass.judged_at = judgement, actor.id, clock.now()
     glass.judge_words = words[:500]
-    if judgement is Judgement.NOT_JUSTIFIED and glass.closed_at is None and glass.expires_at > glass.judged_at:
+    if judgement is Judgement.NOT_JUSTIFIED and glass.is_open(glass.judged_at):
         glass.closed_at = glass.judged_at
     db.session.flush()
     audit.record(

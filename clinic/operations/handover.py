@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import when, words
-from clinic.models import Booking, Patient, Role, SupervisorCall, User, Visit, VisitStatus
+from clinic.models import EXPECTED, Booking, Patient, Role, SupervisorCall, User, Visit, VisitStatus
 from clinic.operations import calls, visits
 from clinic.operations.assignments import end, give, held_by, same_running, short
 from clinic.operations.locks import locked
@@ -173,12 +173,6 @@ def carry_out(hands: Hands, destinations: Mapping[str, Destination], *, reason: 
 
 # --- what hangs on an assignment --------------------------------------------------------------------------------------
 
-PLANNED = (
-    VisitStatus.REQUESTED,
-    VisitStatus.SCHEDULED,
-    VisitStatus.RESCHEDULE_REQUESTED,
-    VisitStatus.CANCEL_REQUESTED,
-)
 TO_RECEIVER = Choice(RECEIVER, "Goes to the receiver")
 NOBODY_YET = Choice("open", "No student for now; the front desk finds one")
 CANCEL = Choice("cancel", "Ask the front desk to cancel it")
@@ -193,7 +187,7 @@ def _visits(patient_ids: Collection[int], giver: User) -> dict[int, list[Item]]:
         .where(
             Visit.patient_id.in_(patient_ids),
             Visit.student_id == giver.id,
-            Visit.status.in_((*PLANNED, VisitStatus.ARRIVED)),
+            Visit.status.in_(EXPECTED),
         )
         .options(joinedload(Visit.department))
         .order_by(Visit.starts_at, Visit.id)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from clinic import audit, clock, hours
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.formatting import number_of
 from clinic.models import AuditEvent, Job, JobRun, User
 from clinic.operations import chain
 from clinic.operations.openings import notice_unexplained_openings
@@ -68,7 +69,7 @@ def _missed_visits(keep: Keep) -> str:
     while marked := mark_missed_visits(hours.over_before(clock.now())):
         missed += marked
         keep()
-    return f"{missed} visits marked as not attended."
+    return f"{number_of(missed, 'visit')} marked as not attended."
 
 
 def _expire_requests(keep: Keep) -> str:
@@ -76,11 +77,11 @@ def _expire_requests(keep: Keep) -> str:
     while ended := expire_requests(clock.now()):
         expired += ended
         keep()
-    return f"{expired} requests expired."
+    return f"{number_of(expired, 'request')} expired."
 
 
 def _clean_up(_keep: Keep) -> str:
-    return f"{forget_what_has_served()} old rows forgotten."
+    return f"{number_of(forget_what_has_served(), 'old row')} forgotten."
 
 
 def _anchor(_keep: Keep) -> str:
@@ -116,8 +117,8 @@ def _archive(keep: Keep) -> str:
             moved += count
             keep()
     except DomainError as broken:
-        raise Failed(f"{broken.sentence} {moved} events were moved before.") from None
-    return f"{moved} events were moved to the archive."
+        raise Failed(f"{broken.sentence} {number_of(moved, 'event')} moved before.") from None
+    return f"{number_of(moved, 'event')} moved to the archive."
 
 
 def _ask_why(keep: Keep) -> str:

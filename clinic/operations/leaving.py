@@ -10,6 +10,7 @@ from sqlalchemy import select
 from clinic import audit, clock
 from clinic.errors import DomainError, NotAllowed
 from clinic.extensions import db
+from clinic.formatting import number_of
 from clinic.models import (
     Assignment,
     AssignmentKind,
@@ -167,7 +168,7 @@ def hand_over_all(
     requests.close_requests_of(student, reason=reason, actor=actor)
     audit.record(
         "assignment.leave",
-        f"Handed over the {len(of_patient)} patients of {student.name}",
+        f"Handed over {number_of(len(of_patient), 'patient')} of {student.name}",
         actor=actor,
         subject=student,
         reason=reason,

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.formatting import when
+from clinic.formatting import number_of, when
 from clinic.models import Notice, User
 
 # Kinds of notice that ask something, each with its question. Read once answered, and not before.
@@ -56,7 +56,7 @@ def mark_all_read(*, actor: User) -> int:
     unread = update(Notice).where(Notice.user_id == actor.id, Notice.read_at.is_(None), Notice.kind.not_in(ASKS))
     count = db.session.execute(unread.values(read_at=clock.now()).execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]
     if count:
-        audit.record("notice.read_all", f"{actor.name} marked {count} notices as read", actor=actor)
+        audit.record("notice.read_all", f"{actor.name} marked {number_of(count, 'notice')} as read", actor=actor)
         live.nudge(f"person:{actor.id}")
     return count
 

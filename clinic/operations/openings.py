@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from clinic import audit, clock, mail
 from clinic.extensions import db
 from clinic.formatting import day as in_words
+from clinic.formatting import number_of
 from clinic.models import (
     Assignment,
     AuditEvent,
@@ -57,7 +58,7 @@ def notice_unexplained_openings(keep: Callable[[], None] = lambda: None) -> str:
             found = unexplained_openings(day)
             asked += found
             keep()
-    return f"{asked} openings of a record were asked about."
+    return f"{number_of(asked, 'opening')} of a record asked about."
 
 
 def unexplained_openings(day: date) -> int:

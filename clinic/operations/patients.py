@@ -9,11 +9,11 @@ from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import day, when
-from clinic.models import Patient, PatientToken, QueueEntry, User, Visit, VisitStatus
+from clinic.models import EXPECTED, Patient, PatientToken, QueueEntry, User, Visit, VisitStatus
 from clinic.models.patient import TOKEN_LENGTH, WHOLE_NAME
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
-from clinic.queries.patients import EXPECTED, alike, last_changes
+from clinic.queries.patients import alike, last_changes
 from clinic.text import APOSTROPHES, begins_here, digits, sort_key, unspaced, words
 
 MOST_SUFFIXES = 20  # beginnings inside one word of a script without spaces

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from clinic import clock
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.formatting import number_of
 from clinic.models import SignInThrottle
 
 # Failures without a delay, and slots, per kind of bucket. With the delays below, four free tries make ten in the first hour.
@@ -59,7 +60,7 @@ def count(*buckets: str) -> None:
     if waits:
         minutes = max(1, round((max(waits) - at).total_seconds() / 60))
         hint = " On a device where you have signed in before you need not wait." if len(rows) > 1 else ""
-        raise TooManyTries(f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again.{hint}")
+        raise TooManyTries(f"Too many tries. Wait {number_of(minutes, 'minute')}, then try again.{hint}")
     for row in rows:
         if at - row.last_failure_at > FORGOTTEN_AFTER:
             row.failures = 0

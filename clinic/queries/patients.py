@@ -12,6 +12,7 @@ from clinic import clock
 from clinic.days import NotADay, read_day
 from clinic.extensions import db
 from clinic.models import (
+    EXPECTED,
     Alert,
     Assignment,
     AuditEvent,
@@ -20,7 +21,6 @@ from clinic.models import (
     QueueEntry,
     User,
     Visit,
-    VisitStatus,
 )
 from clinic.models.patient import TOKEN_LENGTH, WHOLE_NAME
 from clinic.queries.paging import Order, Page, count_up_to, page_of
@@ -256,15 +256,6 @@ def care_team(patient: Patient) -> list[Assignment]:
             .limit(20)
         ).scalars()
     )
-
-
-EXPECTED = (
-    VisitStatus.REQUESTED,
-    VisitStatus.SCHEDULED,
-    VisitStatus.RESCHEDULE_REQUESTED,
-    VisitStatus.CANCEL_REQUESTED,
-    VisitStatus.ARRIVED,
-)
 
 
 def visits_of(patient: Patient) -> tuple[list[Visit], list[Visit]]:

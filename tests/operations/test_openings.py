@@ -259,8 +259,8 @@ def test_the_timer_asks_about_today_and_the_end_of_yesterday(world, session):
     opened(world, "kamal")
     opened(world, "leela", at=NOON - DAY)
     opened(world, "omar", at=NOON - 2 * DAY)
-    assert notice_unexplained_openings() == "2 openings of a record were asked about."
-    assert notice_unexplained_openings() == "0 openings of a record were asked about."
+    assert notice_unexplained_openings() == "2 openings of a record asked about."
+    assert notice_unexplained_openings() == "0 openings of a record asked about."
     assert JOBS["ask-why"].every <= timedelta(hours=1)
     assert JOBS["ask-why"].run(lambda: None).startswith("0 openings")
 

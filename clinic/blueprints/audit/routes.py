@@ -13,6 +13,7 @@ from clinic.blueprints.audit.changes import changes_of
 from clinic.blueprints.audit.export import csv_of
 from clinic.blueprints.audit.filters import Narrowing, narrowed
 from clinic.blueprints.audit.forms import TrailForm
+from clinic.formatting import number_of
 from clinic.htmx import go_to
 from clinic.operations.trail import verify_newest
 from clinic.queries import audit as queries
@@ -73,7 +74,7 @@ def export() -> ResponseReturnValue:
         return _page(narrowing, queries.NOTHING), 422
     wanted, before = narrowing.form.wanted(), queries.newest_event(current_user) + 1
     count = queries.event_count(current_user, wanted, before=before)
-    sentence = f"Exported {count:,} {'event' if count == 1 else 'events'} of the trail: {narrowing.words}"
+    sentence = f"Exported {number_of(count, 'event')} of the trail: {narrowing.words}"
     asked = narrowing.form.asked() | {"events": count, "up to": before - 1}
     audit.record("audit.export", sentence, actor=current_user, patient=wanted.patient_id, after=asked)
     return once.commit(csv_of(current_app.app_context, g.auth_session.id, wanted, before=before))
