@@ -47,6 +47,7 @@ from clinic.models.visit import SLOT_MINUTES
 from clinic.operations import requests
 from clinic.operations.notices import tell
 from clinic.operations.patients import tokens_of
+from clinic.queries.glass import UNEXPLAINED
 from clinic.text import sort_key
 
 PASSWORD = "chairside-demo-2026"  # noqa: S105 - printed by `make run`; seeding is refused in production
@@ -532,7 +533,7 @@ def _glasses(clinic: Clinic) -> Iterator[tuple[type[Base], dict[str, Any]]]:
         {
             "user_id": students[1],
             "patient_id": 3,
-            "kind": "record.unexplained",
+            "kind": UNEXPLAINED,
             "sentence": "You opened a record yesterday, and nothing shows why. Say what it was for.",
             "url": "",
             "at": clinic.at - timedelta(hours=1),

@@ -3,8 +3,9 @@
 from datetime import datetime, time
 
 from clinic import clock, settings
+from clinic.setting_kinds import DAYS
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # as date.weekday() counts them
+WEEKDAYS = tuple(DAYS)  # as date.weekday() counts them
 
 
 def over_before(at: datetime) -> datetime:

@@ -13,7 +13,7 @@ from clinic.queries.notices import unread_notices
 
 
 class Place(NamedTuple):
-    """A link of the main navigation: word, endpoint, the permission of its page, icon."""
+    """A link of the main navigation: word, endpoint, the permission of those whom it is shown, icon."""
 
     word: str
     endpoint: str

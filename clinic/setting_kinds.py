@@ -1,7 +1,7 @@
 """What a setting can be. Each kind reads what was typed into a value, checks it, says it in words, and names how it is drawn.
 
 `shape` names the macro in templates/settings/_setting.html. A value that a kind stores is one that it reads back from its own
-fields, so there is one set of rules for the page, the command line and what other code changes.
+fields, so there is one set of rules for the page and for what other code changes.
 """
 
 import re

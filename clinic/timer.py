@@ -12,10 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from clinic import database, storage
 from clinic.extensions import db
 from clinic.operations import jobs
+from clinic.queries.jobs import LEASE
 
 log = logging.getLogger(__name__)
 
-RENEW_EVERY = jobs.LEASE.total_seconds() / 4
+RENEW_EVERY = LEASE.total_seconds() / 4
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ event. If the event cannot be written, nothing is shown.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from flask import Response, g, make_response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from clinic import audit, clock, sessions
+from clinic import audit, sessions
 from clinic.access import Access, access_of
 from clinic.errors import DomainError
 from clinic.extensions import db
@@ -29,7 +28,6 @@ OF_A_PATIENT: dict[str, type[Base]] = {
     "request_id": Request,
     "glass_id": BrokenGlass,
 }
-TYPED_EVERY = timedelta(minutes=1)  # of what is asked at each keystroke, the first in this time is told
 
 
 def witnessed(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
@@ -65,7 +63,7 @@ def _tell_read(access: Access) -> None:
         return
     act = f"read.{request.endpoint}"[:64]
     actor = g.auth_session.user
-    if access.typed and read_lately(actor, act, clock.now() - TYPED_EVERY):
+    if access.typed and read_lately(actor, act):
         return
     subject, patient_id = _subject()
     audit.record(

@@ -22,6 +22,7 @@ from clinic.operations import jobs
 from clinic.operations.jobs import Declared, Failed, Lost
 from clinic.operations.requests import ask_for_patient
 from clinic.operations.settings import change_setting
+from clinic.queries.jobs import runs_of
 from tests.conftest import fresh_mariadb
 from tests.servers import KEYS, STORE
 from tests.world import build_world
@@ -133,6 +134,7 @@ class TestOneRun:
         with clock.frozen(at + timedelta(days=365)):
             assert jobs.claim("test")
         with clock.frozen(at + timedelta(hours=1)):
+            assert not runs_of(["test"])["test"].is_running
             assert timer.run(context, "test")
         assert [succeeded for succeeded, _ in runs()] == [True, True, False, True]
 

@@ -24,12 +24,9 @@ from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.requests import expire_requests
 from clinic.operations.upkeep import forget_what_has_served
 from clinic.operations.visits import mark_missed_visits
+from clinic.queries.jobs import EARLY, LEASE, is_held
 
-LEASE = timedelta(minutes=2)  # without being renewed
 RETRY = timedelta(minutes=5)  # after a run that failed, unless the job would be due sooner anyway
-EARLY = timedelta(
-    seconds=60
-)  # so much earlier a job may run: else an hourly one would come later with every call of the timer
 CUT_OFF = "It was cut off before it was done."
 # MySQL's and MariaDB's word for an account that may not do this.
 NOT_ALLOWED = frozenset({1142, 1044, 1045, 1227})
@@ -140,7 +137,7 @@ def claim(name: str, *, now: bool = False) -> Hold | None:
     """Hold a job that is due, or whether it is or not with `now`; None when it is not due or another run holds it. Commit at once."""
     at, holder = clock.now(), secrets.token_hex(16)
     _make_row(name)
-    # Longer than a lease nobody can hold it: then the clock was ahead, and has been set right.
+    # As `is_held` says it.
     free = or_(Job.held_until.is_(None), Job.held_until <= at, Job.held_until > at + LEASE + EARLY)
     taken = update(Job).where(Job.name == name, free).values(held_until=at + LEASE, holder=holder)
     if not _rows(taken):
@@ -175,7 +172,7 @@ def finish(hold: Hold, *, succeeded: bool, summary: str) -> None:
 def ask_for(name: str, *, actor: User) -> None:
     """Note that a person wants a job run now. Raises DomainError while it runs."""
     held_until = db.session.execute(select(Job.held_until).where(Job.name == name)).scalar()
-    if held_until is not None and clock.now() < held_until <= clock.now() + LEASE + EARLY:
+    if is_held(held_until):
         raise DomainError(f"“{JOBS[name].title}” is running already. Look again in a minute.")
     audit.record("job.run", f"Had the job “{JOBS[name].title}” run", actor=actor, subject=f"job:{name}")
     db.session.flush()

@@ -8,9 +8,10 @@ from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of, when
 from clinic.models import Notice, User
+from clinic.queries.glass import UNEXPLAINED
 
 # Kinds of notice that ask something, each with its question. Read once answered, and not before.
-ASKS = {"record.unexplained": "Why did you open this record?"}
+ASKS = {UNEXPLAINED: "Why did you open this record?"}
 
 
 def tell(

@@ -29,7 +29,6 @@ from clinic.text import ascii_digits
 REASON_LENGTH = 500
 NEED_LENGTH = 200
 IN_WORDS = {
-    RequestStatus.PENDING: "asked",
     RequestStatus.APPROVED: "approved",
     RequestStatus.RETURNED: "returned",
     RequestStatus.WITHDRAWN: "withdrew",

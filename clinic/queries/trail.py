@@ -1,15 +1,18 @@
 """What the trail already says of a person."""
 
-from datetime import datetime
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from clinic import clock
 from clinic.extensions import db
 from clinic.models import AuditEvent, User
 
+LATELY = timedelta(minutes=1)  # of what is asked at each keystroke, the first in this time is told
 
-def read_lately(viewer: User, act: str, since: datetime) -> bool:
-    """Whether this act of the viewer was written down since an instant, as far as their last thirty acts tell. One query."""
+
+def read_lately(viewer: User, act: str) -> bool:
+    """Whether this act of the viewer was told within `LATELY`, as far as their last thirty acts tell. One query."""
     last = (
         select(AuditEvent.act, AuditEvent.at)
         .where(AuditEvent.actor_id == viewer.id)
@@ -18,4 +21,4 @@ def read_lately(viewer: User, act: str, since: datetime) -> bool:
         .subquery()
     )
     at = db.session.execute(select(func.max(last.c.at)).where(last.c.act == act)).scalar_one()
-    return at is not None and at >= since
+    return at is not None and at >= clock.now() - LATELY

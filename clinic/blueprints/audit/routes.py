@@ -53,7 +53,7 @@ def patient(patient_id: int) -> ResponseReturnValue:
     patient = queries.patient_told_of(current_user, patient_id) or abort(404)
     days = queries.days_of_patient(current_user, patient_id, until=_until())
     visitors = queries.visitors_of(current_user, patient_id)
-    return render_template("audit/patient.html", patient=patient, days=days, visitors=visitors)
+    return render_template("audit/patient.html", patient=patient, days=days, visitors=visitors, most=queries.PEOPLE)
 
 
 @bp.get("/people/<int:person_id>")

@@ -1,6 +1,7 @@
 """The administrator's pages of departments and their chairs."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,8 @@ from clinic.htmx import go_to
 from clinic.models import Chair, Department
 from clinic.operations import chairs, departments
 from clinic.queries import places
+
+Place = TypeVar("Place", Department, Chair)
 
 bp = Blueprint("departments", __name__, url_prefix="/settings")
 
@@ -59,7 +62,9 @@ def rename(department_id: int) -> ResponseReturnValue:
     try:
         departments.rename_department(department_id, **form.data, actor=current_user)
     except DomainError as refusal:
-        return _page(_anew(form, refusal, department_id), form=form, refusal=refusal.sentence), refusal.status
+        return _page(
+            _anew(form, refusal, _department, department_id), form=form, refusal=refusal.sentence
+        ), refusal.status
     return go_to(_at(department_id), say=f"The department is called {form.name.data}")
 
 
@@ -114,7 +119,7 @@ def rename_chair(chair_id: int) -> ResponseReturnValue:
     try:
         chairs.rename_chair(chair_id, **form.data, actor=current_user)
     except DomainError as refusal:
-        return _chair_page(_anew_chair(form, refusal, chair_id), form, refusal.sentence), refusal.status
+        return _chair_page(_anew(form, refusal, _chair, chair_id), form, refusal.sentence), refusal.status
     return go_to(_at(one.department_id), say=f"The chair is called {form.name.data}")
 
 
@@ -148,21 +153,13 @@ def _at(department_id: int) -> str:
     return url_for("departments.show", department_id=department_id)
 
 
-def _anew(form: VersionForm, refusal: DomainError, department_id: int) -> Department:
-    """The department as it is stored now; the form keeps what was typed, and may be sent again after a conflict."""
+def _anew(form: VersionForm, refusal: DomainError, stored: Callable[[int], Place], number: int) -> Place:
+    """The department or chair as it is stored now; the form keeps what was typed, and may be sent again after a conflict."""
     sessions.take_back()
-    department = _department(department_id)
+    place = stored(number)
     if isinstance(refusal, Conflict):
-        form.version.process(MultiDict({"version": str(department.version)}))
-    return department
-
-
-def _anew_chair(form: VersionForm, refusal: DomainError, chair_id: int) -> Chair:
-    sessions.take_back()
-    one = _chair(chair_id)
-    if isinstance(refusal, Conflict):
-        form.version.process(MultiDict({"version": str(one.version)}))
-    return one
+        form.version.process(MultiDict({"version": str(place.version)}))
+    return place
 
 
 def _index(form: OpenForm, refusal: str | None = None) -> str:

@@ -1,14 +1,13 @@
 """Patients: finding, registering, changing, archiving, and what to watch out for."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from clinic import audit, clock, once, sessions
+from clinic import audit, once, sessions
 from clinic.access import Permission, requires
 from clinic.blueprints.patients.forms import AlertForm, ArchiveForm, ChangeForm, EndAlertForm, RegisterForm
 from clinic.days import NotADay, read_day
@@ -42,8 +41,6 @@ from clinic.queries.trail import read_lately
 
 bp = Blueprint("patients", __name__, url_prefix="/patients")
 
-TYPED_EVERY = timedelta(minutes=1)  # of searches as one types, the first in this time is written down
-
 
 @bp.get("")
 @requires(Permission.FIND_PATIENTS)
@@ -63,7 +60,7 @@ def results() -> ResponseReturnValue:
     """What the list shows for what is typed so far."""
     found = _found()
     fragment = render_template("patients/_results.html", **found)
-    if not found["q"] or read_lately(current_user, "patient.search", clock.now() - TYPED_EVERY):
+    if not found["q"] or read_lately(current_user, "patient.search"):
         return fragment
     _note_search(found)
     return once.commit(fragment)

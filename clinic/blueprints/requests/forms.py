@@ -11,6 +11,9 @@ from clinic.forms import Form, one_line
 from clinic.models import AssignmentKind, RequestKind, User
 from clinic.operations.requests import NEED_LENGTH, REASON_LENGTH
 
+# Overseeing is for supervisors.
+OF_STUDENTS = [choice for choice in KINDS if choice.value != AssignmentKind.OVERSIGHT.value]
+
 
 class AskForm(Form):
     """Reception asks that somebody gets or gives up a patient."""
@@ -46,7 +49,7 @@ class AskForPatientForm(Form):
         filters=[one_line],
         render_kw={"autocomplete": "off", "maxlength": 40, "autofocus": True},
     )
-    kind = SelectField("As", [InputRequired("Choose how.")], choices=KINDS[:3], default=AssignmentKind.PRIMARY.value)
+    kind = SelectField("As", [InputRequired("Choose how.")], choices=OF_STUDENTS, default=AssignmentKind.PRIMARY.value)
     need = line(
         "What you need the patient for",
         NEED_LENGTH,
