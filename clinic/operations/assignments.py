@@ -5,8 +5,10 @@ Locks are taken in one order everywhere: patients by id, then requests, then peo
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from clinic import audit, clock, live
 from clinic.errors import Conflict, DomainError, NotAllowed
@@ -71,8 +73,8 @@ def give(patient: Patient, person: User, kind: AssignmentKind, *, actor: User, b
     assignment = Assignment(patient_id=patient.id, user_id=person.id, kind=kind, starts_at=at, created_by_id=actor.id)
     db.session.add(assignment)
     db.session.flush()
-    if kind is AssignmentKind.PRIMARY and (left := db.session.get(Unowned, patient.id, populate_existing=True)):
-        db.session.delete(left)
+    if kind is AssignmentKind.PRIMARY:
+        db.session.execute(delete(Unowned).where(Unowned.patient_id == patient.id))
     audit.record(
         "assignment.give",
         f"{person.name} was given {patient.name}, {patient.code}, as {kind.value}"
@@ -159,9 +161,16 @@ def note_unowned(patient_ids: Collection[int], person: User, *, department_id: i
     )
     unowned = sorted(set(patient_ids) - owned)
     for patient_id in unowned:
-        db.session.merge(Unowned(patient_id=patient_id, department_id=department_id, from_id=person.id, since=at))
-    db.session.flush()
+        _write_unowned(patient_id, {"department_id": department_id, "from_id": person.id, "since": at})
     return unowned
+
+
+def _write_unowned(patient_id: int, facts: dict[str, Any]) -> None:
+    """By statements: what this transaction has read of the table may be older than what stands there now."""
+    try:
+        db.session.execute(insert(Unowned.__table__).values(patient_id=patient_id, **facts))  # type: ignore[arg-type]
+    except IntegrityError:
+        db.session.execute(update(Unowned).where(Unowned.patient_id == patient_id).values(**facts))
 
 
 def tell_of_unowned(patient_ids: Collection[int], person: User, *, department_id: int | None, actor: User) -> None:

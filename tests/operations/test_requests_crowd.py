@@ -1,6 +1,7 @@
 """Many people at one request: one decision, one open request, no limit overrun, whatever the isolation of the database."""
 
 import json
+import threading
 from collections import Counter
 from datetime import date
 
@@ -237,6 +238,33 @@ def test_the_last_two_owners_ended_at_once_leave_the_patient_on_the_list(crowd):
     assert tally(answers) == {"done": 2, "Conflict": 2}
     with crowd.app.app_context():
         assert db.session.scalars(select(Unowned.patient_id)).all() == [world.patients["fernando"]]
+
+
+def test_who_takes_a_patient_left_a_moment_ago_takes_them_off_the_list(crowd):
+    """Even when their transaction began before the patient was left, and has read the list as it was then."""
+    world, began, left = crowd.world, threading.Event(), threading.Event()
+
+    def take():
+        db.session.execute(select(Unowned.patient_id)).all()
+        began.set()
+        left.wait(20)
+        return assign(
+            patient_id=world.patients["fernando"],
+            person_id=world.people["leela"],
+            kind=PRIMARY,
+            actor=world.user("prado"),
+        ).id
+
+    def leave():
+        began.wait(20)
+        end_assignment(kamals(world)[0], reason="Ill", actor=world.user("silva"))
+        db.session.commit()
+        left.set()
+
+    assert tally(crowd.at_once([take, leave], people=2)) == {"done": 2}
+    assert running(crowd, "leela", PRIMARY) == 2
+    with crowd.app.app_context():
+        assert not db.session.scalars(select(Unowned.patient_id)).all()
 
 
 def kamals(world):
