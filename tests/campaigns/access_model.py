@@ -138,7 +138,9 @@ class Model:
             self.end(patient, giver, kind)
 
     def leave(self, person: int, department: int | None) -> None:
-        """Somebody no longer works in their place: everything they have ends at once, and what is open about them is closed."""
+        """Somebody no longer works in their place: everything they have ends at once, their glasses too, and what is asked about
+        them is closed."""
+        self.glasses = {each: end for each, end in self.glasses.items() if each[0] != person}
         theirs = [each for each in self.running if each[1] == person]
         self.running -= set(theirs)
         for patient, _, kind in theirs:
