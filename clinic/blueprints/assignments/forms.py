@@ -13,6 +13,7 @@ from clinic import clock
 from clinic.formatting import day
 from clinic.forms import Form, one_line
 from clinic.models import Assignment, AssignmentKind, Role, User
+from clinic.operations.assignments import REASON_LENGTH
 from clinic.operations.handover import NOTE_LENGTH, Destination, Item
 from clinic.queries.assignments import Load
 from clinic.text import fold
@@ -73,7 +74,7 @@ class AssignForm(Form):
     kind = SelectField("As", [InputRequired("Choose how.")], choices=KINDS, default=AssignmentKind.PRIMARY.value)
     reason = line(
         "Reason to go beyond the load limit (only then)",
-        200,
+        REASON_LENGTH,
         hint="Where somebody has as many patients as their year may have, a reason of yours lifts the limit this once.",
     )
 
@@ -85,7 +86,10 @@ class AssignForm(Form):
 
 class EndForm(Form):
     reason = line(
-        "Why it ends", 200, required="Write why the assignment ends.", hint="Kept with the assignment for ever."
+        "Why it ends",
+        REASON_LENGTH,
+        required="Write why the assignment ends.",
+        hint="Kept with the assignment for ever.",
     )
 
 
@@ -102,7 +106,7 @@ class HandoverForm(Form):
         description="What was done, what comes next, what to watch out for. The care team reads it on the patient's page.",
         render_kw={"rows": 6, "maxlength": NOTE_LENGTH},
     )
-    reason = line("Reason to go beyond the receiver's load limit (only then)", 200)
+    reason = line("Reason to go beyond the receiver's load limit (only then)", REASON_LENGTH)
 
     def offer(self, people: Collection[User], loads: Loads, items: Collection[Item], sent: Any) -> "HandoverForm":
         """Itself, with these people to choose from and these items to find a place for."""
