@@ -48,7 +48,7 @@ def ask_assignment(
     if kind not in (RequestKind.ASSIGN, RequestKind.REMOVE):
         raise DomainError("Choose whether to assign or to remove somebody.")
     patient = locked(Patient, patient_id)
-    person = db.session.get_one(User, clinician_id)
+    person = locked(User, clinician_id, shared=True)  # who leaves meanwhile would leave the request to nobody
     assignments.check_sees(patient, actor)
     running = same_running(patient, person, assignment_kind)
     if kind is RequestKind.ASSIGN:
@@ -109,7 +109,8 @@ def ask_transfer(
     Everything that hangs on the giver's assignment needs a destination, and the note is kept with the request.
     """
     patient = locked(Patient, patient_id)
-    giver, receiver = db.session.get_one(User, from_id), db.session.get_one(User, to_id)
+    people = {number: locked(User, number, shared=True) for number in sorted({from_id, to_id})}
+    giver, receiver = people[from_id], people[to_id]
     if actor.id != giver.id and not answers_for(actor, giver):
         raise NotAllowed(f"{giver.name} or a supervisor of theirs asks for this.")
     assignments.check_can_have(patient, receiver)

@@ -267,6 +267,28 @@ def test_who_takes_a_patient_left_a_moment_ago_takes_them_off_the_list(crowd):
         assert not db.session.scalars(select(Unowned.patient_id)).all()
 
 
+def test_nobody_is_asked_for_who_has_just_left(crowd):
+    """The request would wait for nobody: what is asked about a person who leaves is closed when they do, not later."""
+    world, began, left = crowd.world, threading.Event(), threading.Event()
+
+    def ask_late():
+        loaded = world.user("leela")  # by the page, to choose from
+        began.set()
+        left.wait(20)
+        return ask(world, person="leela").id if loaded else 0
+
+    def leave():
+        began.wait(20)
+        deactivate(world.people["leela"], actor=world.user("adel"))
+        db.session.commit()
+        left.set()
+
+    refusal = crowd.at_once([ask_late, leave], people=2)[0]
+    assert refusal.sentence == "Leela Nair treats no patients here now. Choose somebody else."
+    with crowd.app.app_context():
+        assert not db.session.scalars(select(Request.id)).all()
+
+
 def kamals(world):
     return db.session.scalars(
         select(Assignment.id).where(Assignment.user_id == world.people["kamal"], is_running())
