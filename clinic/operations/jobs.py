@@ -182,8 +182,8 @@ def _make_row(name: str) -> None:
     if db.session.execute(select(Job.name).where(Job.name == name)).first() is None:
         try:
             db.session.execute(insert(Job.__table__).values(name=name))  # type: ignore[arg-type]
-        except IntegrityError:
-            return  # another run made it at the same moment
+        except IntegrityError:  # another run made it at the same moment
+            db.session.rollback()  # else two of these hold a lock on it that neither lets the other change
 
 
 def _is_due(name: str) -> bool:
