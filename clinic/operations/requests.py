@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Select, insert, or_, select
+from sqlalchemy import Select, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import audit, clock, live, settings
@@ -28,6 +28,7 @@ from clinic.text import ascii_digits
 
 REASON_LENGTH = 500
 NEED_LENGTH = 200
+MOST_ASKED = 20  # patients whom a student asks for at once: who tries codes would bury what others ask
 IN_WORDS = {
     RequestStatus.APPROVED: "approved",
     RequestStatus.RETURNED: "returned",
@@ -82,6 +83,7 @@ def ask_for_patient(*, code: str, assignment_kind: AssignmentKind, need: str, ac
     patient = db.session.execute(select(Patient).where(Patient.code == code)).scalar_one_or_none()
     if patient is not None and same_running(patient, actor, assignment_kind) is not None:
         raise DomainError(f"You already have {code} as {assignment_kind.value}.")
+    _check_not_too_many(actor)
     return _ask(
         kind=RequestKind.ASK,
         patient_id=patient.id if patient else None,
@@ -304,6 +306,14 @@ def _ask(*, about: User, actor: User, **values: Any) -> Request:
     )
     nudge_deciders(request)
     return request
+
+
+def _check_not_too_many(student: User) -> None:
+    open_ones = select(func.count(Request.id)).where(
+        Request.asked_by_id == student.id, Request.kind == RequestKind.ASK, Request.status == RequestStatus.PENDING
+    )
+    if (db.session.scalar(open_ones) or 0) >= MOST_ASKED:
+        raise DomainError(f"{MOST_ASKED} requests of yours wait already. Withdraw one, or wait until some are decided.")
 
 
 def _refuse_again(standing: Request | None, actor: User) -> None:

@@ -211,6 +211,17 @@ def test_a_student_does_not_ask_for_whom_they_have(world, session):
     ask_for(world, "P-2026-00001", by="kamal", of=ADDITIONAL)
 
 
+def test_a_student_does_not_ask_for_everybody(world, session):
+    """Whether there is a patient of the code or not."""
+    for number in range(requests.MOST_ASKED):
+        last = ask_for(world, f"P-2025-{number + 1}")
+    for code in ("P-2026-00004", "P-2026-00777"):
+        with pytest.raises(DomainError, match="20 requests of yours wait already"):
+            ask_for(world, code)
+    requests.withdraw_request(last.id, version=last.version, actor=world.user("leela"))
+    ask_for(world, "P-2026-00004")
+
+
 @pytest.mark.parametrize("by", ["silva", "ruwan", "adel"])
 def test_only_students_ask_for_patients(world, session, by):
     with pytest.raises(NotAllowed):
