@@ -14,6 +14,7 @@ from clinic import audit, sessions
 from clinic.access import Access, access_of
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.htmx import is_htmx
 from clinic.formatting import view as words_of
 from clinic.models import Assignment, Base, BrokenGlass, QueueEntry, Request, SupervisorCall, Visit
 from clinic.once import UNSAFE
@@ -55,7 +56,10 @@ def witnessed(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
 
 
 def _is_read(access: Access, answer: Response) -> bool:
-    return 200 <= answer.status_code < 300 and answer.status_code != 204 and not access.background
+    if not 200 <= answer.status_code < 300 or answer.status_code == 204:
+        return False
+    # A region that no page has asked for is one that a person has opened by its address.
+    return not access.background or (not is_htmx() and answer.mimetype == "text/html")
 
 
 def _tell_read(access: Access) -> None:

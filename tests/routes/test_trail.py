@@ -1,7 +1,7 @@
 """What every request leaves in the trail when its view says nothing itself (clinic/trail.py)."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from clinic import audit
@@ -144,3 +144,18 @@ def test_the_chain_holds_over_reads_acts_and_refusals(app, browser_of, world):
         head = db.session.get_one(AuditHead, 1)
         assert (head.seq, head.mac) == (len(events), mac)
         assert len(events) >= 3
+
+
+def test_a_region_opened_by_its_address_is_told_and_one_that_a_page_fetches_is_not(app, world, browser_of):
+    """A department's day stands in the region alone, too."""
+    silva = browser_of("silva")
+
+    def told():
+        with app.app_context():
+            wanted = select(func.count(AuditEvent.id)).where(AuditEvent.act == "read.visits.day")
+            return db.session.scalar(wanted)
+
+    assert "Nimali Fernando" in silva.get("/schedule/day", htmx=True).text
+    assert told() == 0
+    assert "Nimali Fernando" in silva.get("/schedule/day").text
+    assert told() == 1
