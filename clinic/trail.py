@@ -14,8 +14,8 @@ from clinic import audit, sessions
 from clinic.access import Access, access_of
 from clinic.errors import DomainError
 from clinic.extensions import db
-from clinic.htmx import is_htmx
 from clinic.formatting import view as words_of
+from clinic.htmx import is_htmx
 from clinic.models import Assignment, Base, BrokenGlass, QueueEntry, Request, SupervisorCall, Visit
 from clinic.once import UNSAFE
 from clinic.queries.trail import read_lately
