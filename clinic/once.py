@@ -55,7 +55,7 @@ def run(view: Callable[[], ResponseReturnValue], *, owner: str | None, needs_key
             return replay or view()
         except DBAPIError as error:
             was_cut = error.connection_invalidated and time.monotonic() - began < SOON and attempt < TRIES
-            if not _asks_for_redo(error) and not (was_cut and (needs_key or not unsafe)):
+            if not asks_for_redo(error) and not (was_cut and (needs_key or not unsafe)):
                 raise
             database.let_go()
             sessions.forget()  # what the rollback expired is loaded anew
@@ -128,7 +128,8 @@ def _stored_answer(owner: str, key: str, body_hash: str) -> Response:
     return response
 
 
-def _asks_for_redo(error: DBAPIError) -> bool:
+def asks_for_redo(error: DBAPIError) -> bool:
+    """Whether the database says that the same would succeed if it were done again: somebody else was in the way."""
     arguments = getattr(error.orig, "args", ())
     code = arguments[0] if arguments else None
     return code in REDO_CODES or "database is locked" in str(error.orig)

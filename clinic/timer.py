@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from clinic import database, storage
 from clinic.extensions import db
+from clinic.once import asks_for_redo
 from clinic.operations import jobs
 from clinic.queries.jobs import LEASE
 
@@ -33,7 +34,8 @@ def run(app: Flask, name: str, *, now: bool = False) -> Outcome | None:
         db.session.commit()
     except DBAPIError as error:
         database.let_go()
-        return Outcome(name, False, _sentence(error))
+        # Whoever was in the way holds the job now.
+        return None if asks_for_redo(error) else Outcome(name, False, _sentence(error))
     if hold is None:
         return None
     with _held(app, hold):

@@ -60,7 +60,7 @@ class Crowd:
                 return refusal
             except DBAPIError as error:
                 db.session.rollback()
-                if not once._asks_for_redo(error):
+                if not once.asks_for_redo(error):
                     raise
                 time.sleep(random.uniform(0.02, 0.08) * attempt)
         self.redone[once.TRIES + 1] += 1

@@ -61,7 +61,7 @@ def give(patient: Patient, person: User, kind: AssignmentKind, *, actor: User, b
     `beyond` is a supervisor's reason to go beyond the load limit.
     """
     check_can_have(patient, person)
-    running = same_running(patient, person, kind)
+    running = same_running(patient.id, person, kind)
     if running is not None:
         raise DomainError(
             f"{person.name} already has {patient.name} as {kind.value}, since {day(running.starts_at)}. Nothing was changed."
@@ -229,12 +229,12 @@ def check_can_have(patient: Patient, person: User) -> None:
         raise DomainError(f"{person.name} treats no patients here now. Choose somebody else.")
 
 
-def same_running(patient: Patient, person: User, kind: AssignmentKind) -> Assignment | None:
+def same_running(patient_id: int, person: User, kind: AssignmentKind) -> Assignment | None:
     """The running assignment of this patient, person and kind, as committed last."""
     return db.session.scalars(
         select(Assignment)
         .where(
-            Assignment.patient_id == patient.id,
+            Assignment.patient_id == patient_id,
             Assignment.user_id == person.id,
             Assignment.kind == kind,
             _not_over(clock.now()),

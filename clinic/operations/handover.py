@@ -163,7 +163,7 @@ def carry_out(hands: Hands, destinations: Mapping[str, Destination], *, reason: 
     items = items_of([patient.id], giver)[patient.id]
     check_destinations(items, destinations)
     for assignment in held:
-        if same_running(patient, receiver, assignment.kind) is None:
+        if same_running(patient.id, receiver, assignment.kind) is None:
             give(patient, receiver, assignment.kind, actor=actor, beyond=beyond)
     for item in items:
         KINDS[item.kind].settle(item.id, destinations[item.key], hands)

@@ -157,7 +157,7 @@ def hand_over_all(
         destinations = handing_over.usual_destinations(items, receiver)
         for one in held:
             taker = receivers.get(one.id)
-            if taker is not None and same_running(patient, taker, one.kind) is None:
+            if taker is not None and same_running(patient.id, taker, one.kind) is None:
                 give(patient, taker, one.kind, actor=actor, beyond=beyond)
         for item in items:
             KINDS[item.kind].settle(item.id, destinations[item.key], hands)

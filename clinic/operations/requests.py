@@ -51,7 +51,7 @@ def ask_assignment(
     patient = locked(Patient, patient_id)
     person = locked(User, clinician_id, shared=True)  # who leaves meanwhile would leave the request to nobody
     assignments.check_sees(patient, actor)
-    running = same_running(patient, person, assignment_kind)
+    running = same_running(patient.id, person, assignment_kind)
     if kind is RequestKind.ASSIGN:
         assignments.check_can_have(patient, person)
         if running is not None:
@@ -81,7 +81,8 @@ def ask_for_patient(*, code: str, assignment_kind: AssignmentKind, need: str, ac
     code = code_of(code)
     need = short(need, "Write what you need the patient for: the treatment and the requirement it serves.", NEED_LENGTH)
     patient = db.session.execute(select(Patient).where(Patient.code == code)).scalar_one_or_none()
-    if patient is not None and same_running(patient, actor, assignment_kind) is not None:
+    # Asked also of a patient who is not there: that no question is asked would tell.
+    if same_running(patient.id if patient else 0, actor, assignment_kind) is not None:
         raise DomainError(f"You already have {code} as {assignment_kind.value}.")
     _check_not_too_many(actor)
     return _ask(
@@ -150,7 +151,7 @@ def approve_request(request_id: int, *, version: int, actor: User, reason: str =
         raise DomainError(f"There is no patient with the code {request.code}. Return the request and say so.")
     person = _person_now(request)
     if request.kind is RequestKind.REMOVE:
-        running = same_running(patient, person, request.assignment_kind)
+        running = same_running(patient.id, person, request.assignment_kind)
         if running is None:
             raise DomainError(f"{person.name} does not have {patient.name} any more. Return the request.")
         assignments.end(running, patient, person, reason=request.reason[: assignments.REASON_LENGTH], actor=actor)

@@ -56,7 +56,7 @@ def write(app, dice, acts) -> tuple[int, Tally]:
                 except DBAPIError as error:
                     db.session.rollback()
                     again[error.orig.args[0]] += 1
-                    if not once._asks_for_redo(error):
+                    if not once.asks_for_redo(error):
                         raise
     return appended, again
 

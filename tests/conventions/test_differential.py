@@ -42,9 +42,6 @@ INHERENT = {
 MAY_KNOW = {"adel": ("/audit",)}
 # Whoever sees the chairs of all departments sees that one is taken, by whom only of patients they may know: looked at for names alone.
 SHOWS_TAKEN = "/chairs"
-# Answers that are the same byte for byte and cost another number of queries: asking by a code looks whether the student has the patient
-# already, and the list of requests asks which patients of them one may see.
-MORE_QUERIES = ("POST /requests/new", "after POST /requests/new")
 # Who asks, whom they know, and where the hidden patient is.
 EVERY_CASE = [
     ("kamal", "fernando", "restorative"),
@@ -94,9 +91,7 @@ def test_nobody_learns_of_a_hidden_patient(app, crawl, monkeypatch, who, known, 
     both = with_them.keys() & without.keys()
     wrong = [f"{' '.join(q)}: {said}" for q in both if (said := differs(q, with_them[q], without[q]))]
     wrong += [f"{' '.join(q)}: asked in one of the worlds only" for q in with_them.keys() ^ without.keys()]
-    slower = sorted(
-        q for q in both if with_them[q].queries != without[q].queries and not " ".join(q).startswith(MORE_QUERIES)
-    )
+    slower = sorted(q for q in both if with_them[q].queries != without[q].queries)
     print(f"{who}, {department}: {len(with_them)} questions, {len(slower)} with another number of queries", slower[:20])
     assert not wrong, "\n".join([f"{len(wrong)} of {len(with_them)}", *sorted(wrong)[:40]])
     assert who == "adel" or not slower, slower[:20]  # an administrator deactivates whoever they like
