@@ -14,6 +14,7 @@ from clinic.models import (
     BrokenGlass,
     CallReason,
     Chair,
+    Department,
     Display,
     GlassReason,
     JobRun,
@@ -73,7 +74,9 @@ def grow(world: World, count: int) -> None:
         for number in numbers
     ]
     chairs = [Chair(department_id=home, name=f"M{number}") for number in numbers]
-    _add([*people, *patients, *chairs])
+    # A letter or two each: a clinic has dozens at most.
+    departments = [Department(name=f"Far {number}", letter=f"{number:02d}") for number in range(count // 20)]
+    _add([*people, *patients, *chairs, *departments])
     soon = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
     here, planned, past = (
         [

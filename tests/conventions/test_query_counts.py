@@ -30,14 +30,15 @@ ASKED = dict.fromkeys(("/patients/results", "/visits/patients", "/go-to/results"
 # Pages that are asked as they are: they take no department, or show what a search finds only without a patient.
 PLAIN = ("/waits",)
 SCREEN = "a-paired-screen"
-# Pages that show one thing, a form, or fewer rows than ten however many there are (the palette eight, who is alike five, the waits by
-# department, jobs and parts by name, counts). They cost the same all the same.
+# Pages that show one thing, a form, or fewer rows than ten however many there are (the palette eight, who is alike five,
+# jobs and parts by name, counts). They cost the same all the same.
 NO_LIST = {
     "/",
     "/account/password",
     "/account/pin",
     "/account/recovery-codes",
     "/account/second-factor",
+    "/approvals/waiting",
     "/audit/<int:event_id>",
     "/chairs/<int:chair_id>/out-of-service",
     "/display",  # the newest calls, eight at most
@@ -49,16 +50,14 @@ NO_LIST = {
     "/notices/bell",
     "/patients/alike",
     "/patients/new",
-    "/people/<int:person_id>",
     "/people/<int:person_id>/temporary-password",
-    "/people/new",
     "/readyz",
     "/requests/new",
     "/settings",
+    "/settings/chairs/<int:chair_id>",
     "/sign-in",
     "/sign-in/forgotten",
     "/status",
-    "/waits",
 }
 
 
