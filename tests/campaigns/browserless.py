@@ -21,8 +21,8 @@ class RemotePerson:
         self.server = server
         self.cookie, self.csrf_token = server.sign_in(name)
 
-    def get(self, path: str) -> Answer:
-        return self._send("GET", path, None)
+    def get(self, path: str, *, htmx: bool = False) -> Answer:
+        return self._send("GET", path, None, htmx=htmx)
 
     def post(self, path: str, fields: dict[str, str], *, htmx: bool = False) -> Answer:
         return self._send("POST", path, fields, htmx=htmx)

@@ -276,6 +276,7 @@ def test_streams_outlive_an_outage_of_the_database(server_with):
             start = change(server, topic)
             cookie, _ = server.sign_in("ruwan")
             listener = Listener(server.port, cookie, last=str(start)).connect()
+            assert listener.hear(2)  # by then the server has seen the first change, too
             mariadb.stop()
             assert listener.hear(4), "the stream stays open"
             beats = listener.beats
