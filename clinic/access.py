@@ -61,6 +61,9 @@ class Permission(enum.Enum):
     FOLLOW_REQUESTS = "see one's own requests and withdraw them"
     ASSIGN_STUDENTS = "assign students to one's own patients, hand their patients over, end assignments"
     APPROVE = "see what waits for one's approval, and approve or return it"
+    VIEW_CHART = "see a patient's dental chart and its versions, and print them"
+    CHART = "write on a patient's dental chart, cut versions, send them for approval"
+    MANAGE_CHART_KINDS = "make and retire the clinic's own kinds of chart entry"
     BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
     JUDGE_GLASS = "judge whether a record was rightly opened by breaking the glass"
     VIEW_AUDIT = "see and verify the trail: who did what, who opened which record"
@@ -91,7 +94,16 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.FOLLOW_REQUESTS,
     },
     Role.STUDENT: _PATIENT_CARE
-    | {P.VIEW_OWN_QUEUE, P.CALL_SUPERVISOR, P.ASK_FOR_PATIENT, P.ASK_TRANSFER, P.FOLLOW_REQUESTS, P.BREAK_GLASS},
+    | {
+        P.VIEW_OWN_QUEUE,
+        P.CALL_SUPERVISOR,
+        P.ASK_FOR_PATIENT,
+        P.ASK_TRANSFER,
+        P.FOLLOW_REQUESTS,
+        P.BREAK_GLASS,
+        P.VIEW_CHART,
+        P.CHART,
+    },
     Role.SUPERVISOR: _PATIENT_CARE
     | {
         P.VIEW_OWN_QUEUE,
@@ -106,6 +118,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.FOLLOW_REQUESTS,
         P.ASSIGN_STUDENTS,
         P.APPROVE,
+        P.VIEW_CHART,
+        P.CHART,
         P.BREAK_GLASS,
         P.JUDGE_GLASS,
     },
@@ -132,6 +146,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.MANAGE_CHAIRS,
             P.VIEW_WAITS,
             P.OPEN_PATIENT,
+            P.VIEW_CHART,
+            P.MANAGE_CHART_KINDS,
             P.BREAK_GLASS,
             P.JUDGE_GLASS,
             P.VIEW_AUDIT,

@@ -1,5 +1,5 @@
-"""What the application's own database account may do: change everything but the trail. The SQL is made from the models, so that it
-cannot grow old; it is given by the account that migrations use (docs/operations.md)."""
+"""What the application's own database account may do: change everything but the trail, and what was written in charts. The SQL is made
+from the models, so that it cannot grow old; it is given by the account that migrations use (docs/operations.md)."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from clinic.extensions import db
-from clinic.models import AuditArchive, AuditEvent, AuditHead, Base
+from clinic.models import AuditArchive, AuditEvent, AuditHead, Base, ChartEntry, ChartVersion
 
 USUAL = "SELECT, INSERT, UPDATE, DELETE"
 LESS = {
     AuditEvent.__tablename__: "SELECT, INSERT",
     AuditHead.__tablename__: "SELECT, UPDATE",
     AuditArchive.__tablename__: "SELECT",
+    ChartEntry.__tablename__: "SELECT, INSERT",  # an edit is a further entry
+    ChartVersion.__tablename__: "SELECT, INSERT",
     "alembic_version": "SELECT",  # the status page says when it is not the newest
 }
 TRAIL = AuditEvent.__tablename__

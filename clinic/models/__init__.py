@@ -1,6 +1,7 @@
 """Facts and rules of one record. One import for every table."""
 
 from clinic.models.base import Base
+from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
 from clinic.models.patient import (
@@ -39,6 +40,13 @@ from clinic.models.user import (
 from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
+    "Chart",
+    "ChartEntry",
+    "ChartVersion",
+    "OwnKind",
+    "SignOff",
+    "SignOffStatus",
+    "VersionReason",
     "RequestStatus",
     "RequestKind",
     "Request",

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, CheckConstraint, Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from clinic.chart.teeth import Numbering
 from clinic.models.base import TABLE_OPTIONS, Base, identity, link, one_of, references
 
 
@@ -36,6 +37,9 @@ class User(Base):
     totp_confirmed_at: Mapped[datetime | None]
     totp_last_step: Mapped[int | None]  # the last 30 s step used, so that no code works twice
     theme: Mapped[str] = mapped_column(String(8), default="auto")  # auto, light, dark
+    # How they are shown a chart: clinic/chart/teeth.py and legends.py.
+    numbering: Mapped[Numbering] = mapped_column(one_of(Numbering), default=Numbering.FDI, server_default="fdi")
+    legend: Mapped[str] = mapped_column(String(20), default="neutral", server_default="neutral")
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 

@@ -1,4 +1,4 @@
-"""models <- queries and operations <- approvals (their seam) <- blueprints <- templates. Nothing points the other way."""
+"""chart (plain data) <- models <- queries, operations <- approvals (their seam) <- blueprints <- templates, and never the other way."""
 
 import ast
 from pathlib import Path
@@ -8,6 +8,14 @@ import pytest
 CLINIC = Path(__file__).resolve().parents[2] / "clinic"
 # What a layer must not import: inside `clinic` by dotted prefix, outside by package.
 FORBIDDEN = {
+    "chart": (
+        "clinic.models",
+        "clinic.queries",
+        "clinic.operations",
+        "clinic.blueprints",
+        "clinic.extensions",
+        "flask",
+    ),
     "models": ("clinic.queries", "clinic.operations", "clinic.blueprints", "clinic.extensions", "flask", "flask_login"),
     "queries": (
         "clinic.operations",
