@@ -1,11 +1,12 @@
 """Whom a viewer may see: the one place where patients are narrowed to a person. Every other query starts here."""
 
 from contextvars import ContextVar
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, false, or_, select, true, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from clinic import clock
+from clinic import clock, settings
 from clinic.models import Assignment, BrokenGlass, Patient, QueueEntry, Role, Unowned, User, Visit, VisitStatus
 
 # Whether a broken glass lets the viewer see: while something is only looked at, never while something is changed. Set once per
@@ -98,18 +99,20 @@ def is_open_glass(glass: type[BrokenGlass] = BrokenGlass) -> ColumnElement[bool]
 def may_move(viewer: User) -> ColumnElement[bool]:
     """The condition under which the viewer may see and move a queue entry, joined with its visit.
 
-    Front desk and nurses: every entry. Students: visits that are theirs, of patients they are given. Supervisors: their department,
-    visits under them, and what they moved themselves (to undo a transfer). Administrators: none.
+    Front desk and nurses: every entry. Students: visits that are theirs, of patients they are given. Supervisors: their department
+    and visits under them, of patients they are given, so that nobody is named who has left; and what they moved themselves, as long
+    as they may undo it. Administrators: none.
     """
     if viewer.role in (Role.RECEPTIONIST, Role.NURSE):
         return true()
     if viewer.role is Role.STUDENT:
         return and_(Visit.student_id == viewer.id, is_given(viewer, Visit.patient_id))
     if viewer.role is Role.SUPERVISOR:
+        theirs = or_(QueueEntry.department_id == viewer.department_id, Visit.supervisor_id == viewer.id)
+        since = clock.now() - timedelta(minutes=settings.read("undo_minutes"))
         return or_(
-            QueueEntry.department_id == viewer.department_id,
-            Visit.supervisor_id == viewer.id,
-            QueueEntry.moved_by_id == viewer.id,
+            and_(theirs, is_given(viewer, Visit.patient_id)),
+            and_(QueueEntry.moved_by_id == viewer.id, QueueEntry.started_at >= since),
         )
     return false()
 

@@ -389,13 +389,14 @@ class Walk:
         with self.app.app_context():
             row = db.session.get_one(User, person)
             kept = {"name": row.name, "email": row.email, "version": row.version}
+            year = row.year or 4
         done = self.do(
             self.world.people["adel"],
             people.change_person,
             person,
             role=Role(role),
             department_id=department,
-            year=4 if role == "student" else None,
+            year=year if role == "student" else None,
             **kept,
         )
         if done:

@@ -38,6 +38,7 @@ from tests.world import World
 NAME = "Zebulon Quarterman"
 BORN = date(1977, 7, 7)
 PHONE = "070 765 4321"
+WORDS = f"{NAME} had bled"  # why the keeper broke a glass
 FAR = 500_000
 # Students named in requests about the patient: of the patient's department, so that nobody else decides.
 NEAR = {"restorative": ("kamal", "leela"), "orthodontics": ("omar", "omar")}
@@ -117,7 +118,7 @@ def _surroundings(world: World, patient: Patient, keeper: User, department: str)
             user_id=keeper.id,
             patient_id=patient.id,
             reason=GlassReason.EMERGENCY,
-            words=f"{patient.name} had bled",
+            words=WORDS,
             opened_at=at,
             expires_at=at + timedelta(hours=1),
         ),

@@ -37,11 +37,24 @@ INHERENT = {
     r'name="csrf_token" value="[0-9a-f]{64}"': "csrf",
     r'name="once" value="[\w-]{16}"': "once",
     r"sealed=[\w%-]+": "sealed",
+    # How full the disk is and how quickly the database answers, which other work on the machine changes.
+    r"[\d.]+ of [\d.]+ GB are free": "free",
+    r"in \d+ ms": "soon",
 }
 # What a person is there to know of everybody: the trail names every patient to whoever reads it for the clinic (VIEW_AUDIT).
 MAY_KNOW = {"adel": ("/audit",)}
 # Whoever sees the chairs of all departments sees that one is taken, by whom only of patients they may know: looked at for names alone.
 SHOWS_TAKEN = "/chairs"
+# So is the review of whoever judges every broken glass (JUDGE_GLASS): it tells of each the code, the words in which whoever broke it
+# said why, and the name of those they may know.
+REVIEW = {"adel": "/break-glass/review"}
+# Numbers of all, nobody's name: how many glasses wait to be judged, and what a department still holds that is to be closed.
+COUNTED = {
+    "adel": {
+        r"\d+ to judge": "to judge",
+        r"\d+ (patients? (is|are) in its|visits? (is|are) planned in|requests? waits? for)": "held",
+    }
+}
 # Who asks, whom they know, and where the hidden patient is.
 EVERY_CASE = [
     ("kamal", "fernando", "restorative"),
@@ -79,7 +92,8 @@ def test_nobody_learns_of_a_hidden_patient(app, crawl, monkeypatch, who, known, 
     monkeypatch.setattr(app, "test_client_class", FlaskClient)  # pages are linted elsewhere
     with app.app_context():
         hidden.add_keeper(crawl.world, department)
-    asker = Asker(app, crawl, Person(app, crawl.world.people[who]), who, INHERENT, passed_over=MAY_KNOW.get(who, ()))
+    mask = INHERENT | COUNTED.get(who, {})
+    asker = Asker(app, crawl, Person(app, crawl.world.people[who]), who, mask, passed_over=MAY_KNOW.get(who, ()))
     with crawl.rolled_back():
         ids, values = hide(app, crawl.world, known, department)
         with_them = ask_everything(asker, ids, values)
@@ -89,7 +103,7 @@ def test_nobody_learns_of_a_hidden_patient(app, crawl, monkeypatch, who, known, 
             hidden.leave_a_gap()
         without = ask_everything(asker, ids, values)
     both = with_them.keys() & without.keys()
-    wrong = [f"{' '.join(q)}: {said}" for q in both if (said := differs(q, with_them[q], without[q]))]
+    wrong = [f"{' '.join(q)}: {said}" for q in both if (said := differs(q, with_them[q], without[q], REVIEW.get(who)))]
     wrong += [f"{' '.join(q)}: asked in one of the worlds only" for q in with_them.keys() ^ without.keys()]
     slower = sorted(q for q in both if with_them[q].queries != without[q].queries)
     print(f"{who}, {department}: {len(with_them)} questions, {len(slower)} with another number of queries", slower[:20])
@@ -97,11 +111,14 @@ def test_nobody_learns_of_a_hidden_patient(app, crawl, monkeypatch, who, known, 
     assert who == "adel" or not slower, slower[:20]  # an administrator deactivates whoever they like
 
 
-def differs(question, answer, other):  # type: ignore[no-untyped-def]
-    if question[1].startswith(SHOWS_TAKEN) and question[0] in ("page", "GET"):
-        named = [part for part in (hidden.NAME, hidden.PHONE) if part in answer.body]
-        return f"names {named}" if named else ""
-    return answer.differs_from(other)
+def differs(question, answer, other, review):  # type: ignore[no-untyped-def]
+    """What is different, in a line. Where names alone are looked at: which part of the hidden patient's it tells of itself."""
+    taken = question[0] in ("page", "GET") and question[1].startswith(SHOWS_TAKEN)
+    if not taken and not (review and review in " ".join(question)):
+        return answer.differs_from(other)
+    told = answer.body.replace(hidden.WORDS, "")
+    named = [part for part in (hidden.NAME, hidden.PHONE) if part in told and part not in question]
+    return f"names {named}" if named else ""
 
 
 def hide(app, world, known, department):  # type: ignore[no-untyped-def]

@@ -330,6 +330,27 @@ def test_whose_entry_one_may_know(world, noon):
     assert entry_for(world.user("ruwan"), 10**9) is None
 
 
+def test_whoever_has_left_is_named_to_no_supervisor_of_the_department(world, noon, restorative):
+    """Present, a stranger is of the department; gone, they are no longer, but for whoever let them go and may undo it."""
+    silva, ruwan = world.user("silva"), world.user("ruwan")
+    for by in (ruwan, silva):
+        entry = visits.add_walk_in(
+            patient=world.patient("nadia"),
+            department=world.department("restorative"),
+            reason="Toothache",
+            actor=ruwan,
+        )
+        assert entry_for(silva, entry.id) is not None
+        gone = queue.leave_unseen(entry.id, version=entry.version, reason="Went home", actor=by)
+        assert (entry_for(silva, gone.id) is not None) == (by is silva)
+        assert {row.entry_id for row in board_for(silva, restorative).done} == ({gone.id} if by is silva else set())
+        assert gone.id in {row.entry_id for row in board_for(ruwan, restorative).done}
+        assert entry_for(silva, entry.id) is None
+    noon.later(settings.read("undo_minutes") + 1)
+    assert entry_for(silva, gone.id) is None
+    assert board_for(silva, restorative).done == []
+
+
 def test_a_student_needs_the_visit_and_the_assignment(world, noon, session):
     """Assigned without the visit, and the visit without an assignment, are both not enough."""
     [entry] = arrive(world, "fernando")
