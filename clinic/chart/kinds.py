@@ -78,6 +78,17 @@ STATUS_LETTERS = {
     Status.REFERRED: "R",
     Status.ENTERED_IN_ERROR: "E",
 }
+# What one may type for a status; the first is what the tools write. (`c` stands for completed, as in dental schools; `p` and `i` are
+# surfaces.)
+STATUS_TYPED = {
+    Status.FINDING: ("finding",),
+    Status.OPTION: ("opt", "option"),
+    Status.PLANNED: ("plan", "planned"),
+    Status.IN_PROCESS: ("start", "started", "ip"),
+    Status.COMPLETED: ("done", "c", "completed"),
+    Status.EXISTING: ("ex", "existing"),
+    Status.REFERRED: ("ref", "referred"),
+}
 FOUND = (Status.FINDING,)
 DONE = (Status.OPTION, Status.PLANNED, Status.IN_PROCESS, Status.COMPLETED, Status.EXISTING, Status.REFERRED)
 
@@ -139,6 +150,8 @@ class Kind:
     roles: tuple[str, ...] = ()  # of a span's teeth, the usual one first
     presence: Presence | None = None  # what the tooth becomes once it is there
     primary_only: bool = False
+    usual_surfaces: str = ""  # when nobody says any
+    may_be_whole: bool = False  # of surfaces, or of the tooth without any
     retired: bool = False
     own_id: int | None = None  # of the clinic's own
 
@@ -244,6 +257,7 @@ REMOVABLE = Field("type", "Type", _options("fixed=fixed; removable=removable"))
 S, W, R, N, A = Scope.SURFACES, Scope.WHOLE, Scope.ROOT, Scope.SPAN, Scope.ARCH
 G, D = Group, Drawing
 EXTRA: dict[str, Any] = {"roles": ("beside",), "presence": Presence.PRESENT}
+PITS: dict[str, Any] = {"surfaces": "OBL", "usual_surfaces": "O"}
 BRIDGE, MAINTAINER = ("abutment", "pontic", "wing"), ("band", "gap")
 
 BUILT_IN: dict[str, Kind] = {
@@ -257,7 +271,7 @@ BUILT_IN: dict[str, Kind] = {
         Kind("restoration", "Filling", ("fill", "filling", "restoration"), S, G.RESTORE, DONE, D("filling"), (MATERIAL,)),
         Kind("inlay", "Inlay", ("inlay",), S, G.RESTORE, DONE, D("zone", "diagonal"), (LAB_MATERIAL,)),
         Kind("onlay", "Onlay", ("onlay", "overlay"), S, G.RESTORE, DONE, D("zone", "diagonal"), (LAB_MATERIAL,)),
-        Kind("sealant", "Sealant", ("s", "seal", "sealant"), S, G.RESTORE, DONE, D("zone", "outline", "S"), surfaces="OBL"),
+        Kind("sealant", "Sealant", ("s", "seal", "sealant"), S, G.RESTORE, DONE, D("zone", "outline", "S"), **PITS),
         Kind("veneer", "Veneer", ("ven", "veneer"), W, G.RESTORE, DONE, D("veneer"), (LAB_MATERIAL,)),
         Kind("crown", "Crown", ("crown", "cr"), W, G.RESTORE, DONE, D("crown"), (CROWN_MATERIAL,)),
         Kind("crown_replace", "Crown needs replacing", ("recrown",), W, G.RESTORE, FOUND, D("icon", icon="again")),
@@ -273,32 +287,33 @@ BUILT_IN: dict[str, Kind] = {
         Kind("erupted", "Erupted", ("eru", "erupted"), W, G.PRESENCE, FOUND, D("none"), presence=Presence.PRESENT),
         Kind("partially_erupted", "Partially erupted", ("pre", "partial"), W, G.PRESENCE, FOUND, D("none"), presence=Presence.PARTIAL),
         Kind("unerupted", "Unerupted", ("une", "unerupted"), W, G.PRESENCE, FOUND, D("none"), presence=Presence.UNERUPTED),
-        Kind("impacted", "Impacted", ("imp", "impacted"), W, G.PRESENCE, FOUND, D("impacted"), (ANGLE,), presence=Presence.IMPACTED),
+        Kind("impacted", "Impacted", ("impacted", "imx"), W, G.PRESENCE, FOUND, D("impacted"), (ANGLE,), presence=Presence.IMPACTED),
         Kind("root_fragment", "Root fragment", ("rf", "root"), W, G.PRESENCE, FOUND, D("icon", letter="Rf"), presence=Presence.ROOT),
         Kind("supernumerary", "Supernumerary tooth", ("extra",), N, G.PRESENCE, FOUND, D("none"), (EXTRA_TYPE,), **EXTRA),
         Kind("implant", "Implant", ("implant", "fixture"), W, G.REPLACE, DONE, D("implant"), presence=Presence.IMPLANT),
         Kind("implant_abutment", "Implant abutment", ("abutment",), W, G.REPLACE, DONE, D("abutment")),
         Kind("implant_crown", "Crown on implant", ("icrown",), W, G.REPLACE, DONE, D("crown"), (CROWN_MATERIAL,)),
         Kind("bridge", "Bridge", ("br", "bridge"), N, G.REPLACE, DONE, D("bridge"), (CROWN_MATERIAL,), roles=BRIDGE),
-        Kind("denture", "Denture", ("dent", "denture"), A, G.REPLACE, DONE, D("denture"), (DENTURE,), roles=("replaced", "clasp")),
-        Kind("fracture", "Fracture", ("fx", "frac", "fracture"), W, G.CONDITION, FOUND, D("fracture"), (FRACTURE,)),
+        Kind("denture", "Denture", ("dent", "denture", "rm"), A, G.REPLACE, DONE, D("denture"), (DENTURE,), roles=("replaced", "clasp")),
+        Kind("fracture", "Fracture", ("fx", "frac", "fracture"), S, G.CONDITION, FOUND, D("fracture"), (FRACTURE,), may_be_whole=True),
         Kind("wear", "Wear", ("wear",), S, G.CONDITION, FOUND, D("zone", "wavy"), (WEAR,)),
         Kind("discolouration", "Discolouration", ("disc",), S, G.CONDITION, FOUND, D("zone", "tint"), (COLOUR,)),
         Kind("hypoplasia", "Hypoplasia or MIH", ("mih", "hypo"), S, G.CONDITION, FOUND, D("zone", "dots", "H")),
         Kind("fluorosis", "Fluorosis", ("fluor",), S, G.CONDITION, FOUND, D("zone", "lines", "Fl")),
-        Kind("mobility", "Mobility", ("mob",), W, G.CONDITION, FOUND, D("mobility"), (GRADE,)),
+        Kind("mobility", "Mobility", ("mobility", "loose"), W, G.CONDITION, FOUND, D("mobility"), (GRADE,)),
         Kind("furcation", "Furcation", ("furc",), W, G.CONDITION, FOUND, D("icon", icon="triangle"), (FURCATION,)),
         Kind("recession", "Recession", ("recession", "gr"), W, G.CONDITION, FOUND, D("recession"), (MILLIMETRES,)),
         Kind("rotation", "Rotation", ("rot",), W, G.CONDITION, FOUND, D("arrow", "curved"), (TO,)),
         Kind("drift", "Drift", ("drift",), W, G.CONDITION, FOUND, D("arrow", "straight"), (TO,)),
         Kind("tilt", "Tilt", ("tilt",), W, G.CONDITION, FOUND, D("arrow", "bent"), (TO,)),
         Kind("over_eruption", "Over-eruption", ("over",), W, G.CONDITION, FOUND, D("arrow", "out")),
-        Kind("ectopic", "Ectopic", ("ect",), W, G.CONDITION, FOUND, D("icon", letter="Ec")),
+        Kind("ectopic", "Ectopic", ("ect",), W, G.CONDITION, FOUND, D("icon", letter="Ec"), (TO,)),
         Kind("crowding", "Crowding", ("crowd",), N, G.CONDITION, FOUND, D("bar", "wavy"), roles=("crowded",)),
         Kind("diastema", "Diastema", ("gap", "diastema"), N, G.CONDITION, FOUND, D("gap"), roles=("beside",)),
         Kind("note", "Tooth note", ("note",), W, G.CONDITION, FOUND, D("dog_ear"), (NOTE,)),
         Kind("bracket", "Bracket", ("bkt", "bracket"), W, G.ORTHO, DONE, D("icon", icon="bracket")),
         Kind("band", "Band", ("band",), W, G.ORTHO, DONE, D("icon", icon="band")),
+        Kind("tube", "Tube", ("tube",), W, G.ORTHO, DONE, D("icon", letter="Tu")),
         Kind("attachment", "Attachment", ("att",), W, G.ORTHO, DONE, D("icon", icon="attachment")),
         Kind("wire", "Archwire", ("wire",), N, G.ORTHO, DONE, D("bar", "wire"), roles=("held",)),
         Kind("elastic", "Elastic", ("elastic",), N, G.ORTHO, DONE, D("bar", "dashed"), roles=("held",)),

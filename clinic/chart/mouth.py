@@ -51,15 +51,28 @@ class Mouth:
         return [entry for entry in self._on.get(key, ()) if kind is None or entry.kind == kind]
 
     @cached_property
-    def _presences(self) -> dict[str, Presence]:
-        found: dict[str, Presence] = {}
+    def _presences(self) -> dict[str, tuple[Presence, Entry]]:
+        found: dict[str, tuple[Presence, Entry]] = {}
         for entry in self.entries:  # the last said holds
             presence = self.kinds[entry.kind].presence
             if presence is not None and entry.status.is_there:
                 for key, role in entry.teeth:
                     if not role:  # the neighbours of an extra tooth stay as they are
-                        found[key] = presence
+                        found[key] = presence, entry
         return found
+
+    def seen(self, key: str) -> list[Entry]:
+        """The entries that show on a tooth, oldest first: without what was said of its presence before the last word on that. (Where
+        a supernumerary stands is told of it for good.)"""
+        last = self._presences.get(key, (None, None))[1]
+        return [
+            entry
+            for entry in self._on.get(key, ())
+            if entry is last
+            or entry.kind == "supernumerary"
+            or self.kinds[entry.kind].presence is None
+            or not entry.status.is_there
+        ]
 
     def presence(self, key: str) -> Presence:
         """How a tooth is there: the last that was said of it; else as the chart began.
@@ -68,7 +81,7 @@ class Mouth:
         is missing.
         """
         if (said := self._presences.get(key)) is not None:
-            return said
+            return said[0]
         if key in self.base:
             return Presence.PRESENT
         began_young = any(teeth.tooth(each).is_primary for each in self.base)

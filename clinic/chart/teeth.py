@@ -108,7 +108,7 @@ def is_tooth(key: str) -> bool:
 
 def is_extra(key: str) -> bool:
     """Whether it is the key of a supernumerary."""
-    return key[:1] == "S" and key[1:].isdigit()
+    return key[:1] == "S" and key[1:2] in tuple("123456789") and key[2:] in ("", *"0123456789")
 
 
 def column(key: str) -> int:
