@@ -28,14 +28,14 @@ class Entry:
     details: Mapping[str, str] = field(default_factory=dict)
     dated: date | None = None
     performer_id: int | None = None
-    performer: str = ""
+    performer: str = field(default="", compare=False)  # the name as read; who it is says the id
     visit_id: int | None = None
     reason: str = ""
     id: int = 0
     thread: int = 0
     stroke: int = 0
     entered_by_id: int = 0
-    entered_by: str = ""
+    entered_by: str = field(default="", compare=False)
     entered_at: datetime | None = None
 
     @property

@@ -1,0 +1,777 @@
+"""Writing on a chart, and cutting versions of it. Rows are only added: an edit, a completion, an error, an undo are each a further row.
+
+Locks, in one order everywhere: the patient (at the first stroke, or by whoever hands them over), the visit, the chart, the sign-off.
+Whoever holds the chart's row is the only one who writes on it; numbers of strokes and versions have no gaps.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.exc import NoResultFound
+
+from clinic import audit, clock, settings
+from clinic.chart import teeth, versions
+from clinic.chart.entry import Entry, details_text, teeth_text
+from clinic.chart.form import flaw
+from clinic.chart.kinds import Kind, Status
+from clinic.chart.mouth import Mouth
+from clinic.chart.teeth import Dentition, Numbering
+from clinic.errors import Conflict, DomainError
+from clinic.extensions import db
+from clinic.formatting import clock_time, number_of, when
+from clinic.models import (
+    Chart,
+    ChartEntry,
+    ChartVersion,
+    Patient,
+    Role,
+    SignOff,
+    SignOffStatus,
+    User,
+    VersionReason,
+    Visit,
+    VisitStatus,
+)
+from clinic.operations.locks import locked
+from clinic.queries import chart as charts
+from clinic.queries import scope
+
+REASON_LENGTH = 500
+NAME_LENGTH = 120
+MOST_AT_ONCE = 60  # entries of one stroke
+# From which status an entry may go on to which. A completed one goes back only with a supervisor.
+ON: dict[Status, frozenset[Status]] = {
+    Status.FINDING: frozenset(),
+    Status.OPTION: frozenset({Status.PLANNED, Status.REFERRED}),
+    Status.PLANNED: frozenset({Status.OPTION, Status.IN_PROCESS, Status.COMPLETED, Status.EXISTING, Status.REFERRED}),
+    Status.IN_PROCESS: frozenset({Status.PLANNED, Status.COMPLETED, Status.REFERRED}),
+    Status.COMPLETED: frozenset({Status.PLANNED, Status.IN_PROCESS}),
+    Status.EXISTING: frozenset(),
+    Status.REFERRED: frozenset({Status.OPTION, Status.PLANNED, Status.EXISTING}),
+}
+BY_SOMEBODY = (Status.IN_PROCESS, Status.COMPLETED)  # at a visit, with a performer
+
+
+class NeedsReason(DomainError):
+    """What is written is unusual. `remarks` say why; the same with a reason is accepted, and the reason kept."""
+
+    def __init__(self, remarks: Sequence[Any]) -> None:
+        self.remarks = tuple(remarks)
+        super().__init__(" ".join([*(remark.sentence for remark in remarks), "Write why, and it is accepted."]))
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A chart that is being written on: locked, with how it stands."""
+
+    patient: Patient
+    chart: Chart
+    mouth: Mouth
+    visit: Visit | None  # the one the patient is here for
+    actor: User
+
+
+def chart_stroke(
+    patient: Patient,
+    *,
+    entries: Sequence[Entry],
+    seen: int,
+    reason: str = "",
+    dentition: Dentition | str | None = None,
+    actor: User,
+) -> Chart:
+    """Write entries as one stroke; a new one (id 0) with a thread goes on from what holds of it. Answers the chart.
+
+    `seen`: the last stroke the person saw. Raises Conflict, with both texts, when one of the same teeth has changed since; DomainError
+    when a rule refuses; NeedsReason when a rule asks and no reason is given. `dentition`: with which teeth the chart begins, until
+    something is on it.
+    """
+    if not entries:
+        raise DomainError("There is nothing in this to write on the chart.")
+    if len(entries) > MOST_AT_ONCE:
+        raise DomainError(f"At most {MOST_AT_ONCE} entries at once. Send the rest with the next stroke.")
+    threads = [entry.thread for entry in entries if entry.thread]
+    if len(set(threads)) < len(threads):
+        raise DomainError("One entry cannot go on to two things at once.")
+    desk = _sit_down(patient, dentition=dentition, actor=actor)
+    held = {entry.thread: entry for entry in desk.mouth.entries}
+    _refuse_stale(desk, seen, [*entries, *(held[each.thread] for each in entries if each.thread in held)], mine=entries)
+    told = _line(reason)
+    written = [(_made(desk, each, held.get(each.thread), told), held.get(each.thread)) for each in entries]
+    for each, before in written:
+        if each.thread and before is None:
+            raise DomainError(f"What this goes on from is no longer on the chart: {_told(desk, each)}. Reload to see.")
+    _judge(desk, written, told)
+    return _write(desk, written, act="chart.stroke", said="Charted")
+
+
+def change_entry(
+    patient: Patient,
+    *,
+    entry_id: int,
+    seen: int,
+    actor: User,
+    status: Status | str | None = None,
+    surfaces: str | None = None,
+    details: dict[str, str] | None = None,
+    dated: date | None = None,
+    performer_id: int | None = None,
+    reason: str = "",
+) -> Chart:
+    """Say of an entry that it goes on to another status, or correct what is said of it. What is not given stays."""
+    desk = _sit_down(patient, actor=actor)
+    before = _held(desk, entry_id)
+    _refuse_stale(desk, seen, [before], mine=[])
+    to = Status(status) if status is not None else before.status
+    after = before.changed(
+        id=0,
+        status=to,
+        surfaces=teeth.canonical(surfaces) if surfaces is not None else before.surfaces,
+        details=dict(details) if details is not None else before.details,
+        dated=dated or (before.dated if to is before.status else None),
+        performer_id=performer_id or (before.performer_id if to is before.status else None),
+        reason="",
+    )
+    if versions.said(after) == versions.said(before):
+        raise DomainError("Nothing was changed: it already says this.")
+    told = _line(reason)
+    written = [(_made(desk, after, before, told), before)]
+    _judge(desk, written, told)
+    return _write(desk, written, act="chart.change", said="Changed on the chart of")
+
+
+def enter_in_error(patient: Patient, *, entry_id: int, seen: int, reason: str, actor: User) -> Chart:
+    """Say of an entry that it should never have been there. It stays in the history, with the reason."""
+    told = _needed(reason, "Write why this was an error; it stays in the history.")
+    desk = _sit_down(patient, actor=actor)
+    before = _held(desk, entry_id)
+    _refuse_stale(desk, seen, [before], mine=[])
+    if before.status is Status.COMPLETED:
+        _check_may_take_back(desk, [before], told)
+    after = before.changed(id=0, status=Status.ENTERED_IN_ERROR, reason=told)
+    return _write(desk, [(after, before)], act="chart.error", said="Entered in error on the chart of", reason=told)
+
+
+def undo_stroke(patient: Patient, *, stroke: int, actor: User) -> Chart:
+    """Take back the last stroke, by whoever made it, within the minutes of the setting: a further stroke that says what was before."""
+    desk = _sit_down(patient, actor=actor)
+    taken = charts.rows_of(patient.id, ChartEntry.stroke == stroke)
+    if not taken:
+        raise NoResultFound
+    if stroke != desk.chart.stroke:
+        last = charts.rows_of(patient.id, ChartEntry.stroke == desk.chart.stroke)[-1]
+        raise Conflict(
+            f"{last.entered_by} wrote on this chart after it, at {_time(last)}: {_told(desk, last)}. "
+            "Only the last stroke is undone; correct the entry instead."
+        )
+    minutes = settings.read("undo_minutes")
+    if taken[0].entered_by_id != actor.id:
+        raise DomainError(
+            f"{taken[0].entered_by} wrote this. Only they undo it; you can correct it or enter it in error."
+        )
+    if taken[0].entered_at is None or clock.now() - taken[0].entered_at > timedelta(minutes=minutes):
+        raise DomainError(f"This was written more than {minutes} minutes ago. Correct it or enter it in error instead.")
+    _refuse_while_decided(desk, stroke)
+    former = _rows_before(desk, taken)
+    written = [
+        (_again(desk, former.get(each.id) or each.changed(status=Status.ENTERED_IN_ERROR), "Undone"), each)
+        for each in taken
+    ]
+    return _write(desk, written, act="chart.undo", said="Undid on the chart of")
+
+
+def restore_version(patient: Patient, *, number: int, seen: int, reason: str, actor: User) -> Chart:
+    """Write anew what differs from a version, as one stroke: nothing is lost, all of it stays in the history."""
+    told = _needed(reason, "Write why you go back to this version.")
+    desk = _sit_down(patient, actor=actor)
+    if seen != desk.chart.stroke:
+        last = charts.written_since(patient.id, seen)
+        raise _conflict(desk, last, [])
+    version = db.session.execute(
+        select(ChartVersion).where(ChartVersion.patient_id == patient.id, ChartVersion.number == number)
+    ).scalar_one()
+    then = versions.mouth_from(version.body)
+    held, wanted = ({entry.thread: entry for entry in mouth.entries} for mouth in (desk.mouth, then))
+    last_rows = charts.last_of_threads(patient.id)
+    lost = [
+        entry
+        for thread, entry in held.items()
+        if thread not in wanted or versions.said(wanted[thread]) != versions.said(entry)
+    ]
+    _check_may_take_back(desk, [entry for entry in lost if entry.status is Status.COMPLETED], told)
+    back = f"Back to version {number}: {told}"[:REASON_LENGTH]
+    written = [
+        (_again(desk, entry, back), last_rows[thread])
+        for thread, entry in wanted.items()
+        if thread not in held or versions.said(held[thread]) != versions.said(entry)
+    ]
+    written += [
+        (_again(desk, entry.changed(status=Status.ENTERED_IN_ERROR), back), entry)
+        for thread, entry in held.items()
+        if thread not in wanted
+    ]
+    if not written:
+        raise DomainError(f"The chart stands as in version {number} already. There is nothing to go back to.")
+    return _write(
+        desk, written, act="chart.restore", said=f"Went back to version {number} of the chart of", reason=told
+    )
+
+
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+def finish_first_charting(patient: Patient, *, dentition: Dentition | str | None = None, actor: User) -> ChartVersion:
+    """The first charting is done: cut the initial odontogram, which nothing changes. Of a healthy mouth too."""
+    desk = _sit_down(patient, dentition=dentition, actor=actor)
+    last = _last_version(patient.id)
+    if last is not None:
+        raise Conflict(f"The initial odontogram was cut on {when(last.at)}, or before. Cut a further version instead.")
+    return _cut(desk.chart, None, why=VersionReason.FIRST, visit_id=_id(desk.visit), author=actor, actor=actor)
+
+
+def cut_version(
+    patient: Patient, *, why: VersionReason, name: str = "", visit_id: int | None = None, actor: User
+) -> ChartVersion | None:
+    """Cut a version by hand or for a sending; None when nothing changed since the last, or nothing was charted.
+
+    When there is none yet, the initial odontogram is cut first; unless a name is asked for, that is the version.
+    """
+    name = " ".join(name.split())
+    if len(name) > NAME_LENGTH or (why is VersionReason.NAMED and not name):
+        raise DomainError(f"Give the version a name of at most {NAME_LENGTH} characters.")
+    desk = _sit_down(patient, actor=actor, begin=False)
+    return _cut_next(desk, why=why, name=name, visit_id=visit_id or _id(desk.visit)) if desk else None
+
+
+def cut_at_visit(visit: Visit, *, actor: User) -> ChartVersion | None:
+    """A visit completes: cut what was charted since the last version, under the name of who wrote last. Visit locked by the caller."""
+    chart = _locked_chart(visit.patient_id)
+    return _cut_by_itself(chart, why=VersionReason.VISIT, visit_id=visit.id, actor=actor) if chart else None
+
+
+def cut_left_open(before: datetime, *, limit: int = 100) -> int:
+    """Cut the initial odontogram of charts begun before an instant that have none; answers how many. For the job, until 0."""
+    none_yet = ~select(ChartVersion.id).where(ChartVersion.patient_id == Chart.patient_id).exists()
+    left = select(Chart.patient_id).where(Chart.begun_at < before, none_yet).order_by(Chart.patient_id).limit(limit)
+    count = 0
+    for patient_id in db.session.scalars(left).all():
+        chart = _locked_chart(patient_id)
+        if chart and _cut_by_itself(chart, why=VersionReason.FIRST, visit_id=None, actor=None):
+            count += 1
+    return count
+
+
+def _cut_next(
+    desk: Desk, *, why: VersionReason, name: str = "", visit_id: int | None = None, anew: bool = False
+) -> ChartVersion | None:
+    """The next version, of the one who asks; `anew` also when nothing has changed."""
+    last = _last_version(desk.patient.id)
+    if last is None:
+        last = _cut(desk.chart, None, why=VersionReason.FIRST, visit_id=visit_id, author=desk.actor, actor=desk.actor)
+        if why is not VersionReason.NAMED:
+            return last
+        anew = True
+    if last.stroke == desk.chart.stroke and not anew:
+        return None
+    return _cut(desk.chart, last, why=why, name=name, visit_id=visit_id, author=desk.actor, actor=desk.actor)
+
+
+def _cut_by_itself(
+    chart: Chart, *, why: VersionReason, visit_id: int | None, actor: User | None
+) -> ChartVersion | None:
+    last = _last_version(chart.patient_id)
+    if last is not None and (why is VersionReason.FIRST or last.stroke == chart.stroke):
+        return None
+    wrote = select(ChartEntry.entered_by_id).where(ChartEntry.patient_id == chart.patient_id)
+    author_id = db.session.scalar(wrote.order_by(ChartEntry.id.desc()).limit(1)) or chart.begun_by_id
+    author = db.session.get_one(User, author_id)
+    return _cut(chart, last, why=why if last else VersionReason.FIRST, visit_id=visit_id, author=author, actor=actor)
+
+
+def _cut(
+    chart: Chart,
+    last: ChartVersion | None,
+    *,
+    why: VersionReason,
+    visit_id: int | None,
+    author: User,
+    actor: User | None,
+    name: str = "",
+) -> ChartVersion:
+    """One more link of the patient's chain. The chart is locked by the caller; `last` is the link before."""
+    patient, at = db.session.get_one(Patient, chart.patient_id), clock.now()
+    visit = db.session.get(Visit, visit_id) if visit_id else None
+    number = last.number + 1 if last else 1
+    mouth = Mouth(charts.base_of(chart), tuple(charts.holding(chart.patient_id)), charts.catalogue(), chart.dentition)
+    about = {
+        "clinic": settings.read("clinic_name"),
+        "code": patient.code,
+        "patient": patient.name,
+        "birth_date": patient.birth_date.isoformat(),
+        "sex": str(patient.sex),
+        "patient_id": patient.id,
+        "number": number,
+        "why": str(why),
+        "name": name,
+        "at": at.isoformat(),
+        "day": clock.local(at).date().isoformat(),
+        "time": clock_time(at),
+        "stroke": chart.stroke,
+        "author": author.name,
+        "author_id": author.id,
+        "author_role": str(author.role),
+        "numbering": str(author.numbering or Numbering.FDI),
+        "legend": author.legend or "neutral",
+        "visit_id": visit_id,
+        "visit_day": clock.local(visit.starts_at).date().isoformat() if visit else "",
+        "visit_reason": visit.reason if visit else "",
+    }
+    body = versions.body_of(mouth, about)
+    before = last.sha256 if last else ""
+    sha256 = versions.digest(before, body)
+    version = ChartVersion(
+        patient_id=patient.id,
+        number=number,
+        why=why,
+        name=name,
+        stroke=chart.stroke,
+        body=body,
+        sha256=sha256,
+        before_sha256=before,
+        check_code=versions.check_code(sha256),
+        visit_id=visit_id,
+        at=at,
+        author_id=author.id,
+    )
+    db.session.add(version)
+    db.session.flush()
+    audit.record(
+        "chart.version",
+        f"Version {number} of the chart of {patient.code} was cut: {name or why}",
+        actor=actor,
+        subject=version,
+        patient=patient.id,
+        after={"number": number, "stroke": chart.stroke, "sha256": sha256},
+    )
+    return version
+
+
+def _last_version(patient_id: int) -> ChartVersion | None:
+    return db.session.execute(
+        select(ChartVersion).where(ChartVersion.patient_id == patient_id).order_by(ChartVersion.number.desc()).limit(1)
+    ).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether every version reads as it was cut; otherwise the first that does not, in a sentence that names no patient."""
+
+    is_good: bool
+    sentence: str
+
+
+def verify_versions(*, chunk: int = 200) -> Verdict:
+    """Read every version anew: numbers without gaps, digests and their chain, check codes, and that approvals mean what they meant."""
+    count, patients, after = 0, 0, (0, 0)
+    before: ChartVersion | None = None
+    while True:
+        found = db.session.execute(
+            select(ChartVersion, SignOff.sha256, Chart.stroke)
+            .outerjoin(SignOff, SignOff.chart_version_id == ChartVersion.id)
+            .outerjoin(Chart, Chart.patient_id == ChartVersion.patient_id)
+            .where(
+                or_(
+                    ChartVersion.patient_id > after[0],
+                    and_(ChartVersion.patient_id == after[0], ChartVersion.number > after[1]),
+                )
+            )
+            .order_by(ChartVersion.patient_id, ChartVersion.number)
+            .limit(chunk)
+        ).all()
+        if not found:
+            break
+        for version, signed, stroke in found:
+            if before is not None and before.patient_id != version.patient_id:
+                before = None
+            if wrong := _wrong_with(version, before, signed, stroke):
+                return Verdict(False, f"Version {version.number} of patient {version.patient_id}: {wrong}")
+            patients += before is None
+            count += 1
+            before = version
+        last = found[-1][0]
+        after = last.patient_id, last.number
+        for version, *_rest in found[:-1]:
+            db.session.expunge(version)
+    return Verdict(True, f"{number_of(count, 'version')} of {number_of(patients, 'chart')} are whole.")
+
+
+def _wrong_with(version: ChartVersion, before: ChartVersion | None, signed: str | None, stroke: int | None) -> str:
+    link = before.sha256 if before else ""
+    if version.number != (before.number + 1 if before else 1):
+        return "the one before it is missing."
+    if version.before_sha256 != link or version.sha256 != versions.digest(link, version.body):
+        return "it does not read as it was cut."
+    if version.check_code != versions.check_code(version.sha256):
+        return "its check code is another's."
+    if signed is not None and signed != version.sha256:
+        return "what was signed is not what it says."
+    if stroke is None or stroke < version.stroke:
+        return "the chart has fewer strokes than it."
+    return ""
+
+
+# --- how a chart is written on ----------------------------------------------------------------------------------------
+
+
+def lock_chart(patient: Patient, *, actor: User) -> Desk | None:
+    """The chart as it stands, locked, for what decides about it; None when nothing was charted."""
+    return _sit_down(patient, actor=actor, begin=False)
+
+
+def check_given(patient: Patient, actor: User) -> None:
+    """Raise NoResultFound when the person is not given the patient, as if there were no such patient: glass shows, it does not give."""
+    given = select(Patient.id).where(Patient.id == patient.id, scope.is_given(actor, Patient.id))
+    db.session.execute(given).scalar_one()
+
+
+def start_gate(desk: Desk, entry: Entry) -> None:
+    """Whether work may begin or be completed now: the patient is here. The approval to start is asked for at this place."""
+    if desk.visit is None:
+        raise DomainError(
+            f"{desk.patient.name} is not in the clinic. What is begun or completed here belongs to a visit: "
+            "check the patient in first, or chart it as existing if it was done elsewhere."
+        )
+    if entry.dated is not None and not _day_of(desk.visit) <= entry.dated <= clock.today():
+        raise DomainError("What is begun or completed here is dated on a day of this visit.")
+
+
+def _sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | None = None, begin: bool = True) -> Any:
+    """Lock visit and chart, after seeing that the person is given the patient; begin the chart when there is none."""
+    found = db.session.execute(
+        select(Visit.id, Chart.patient_id.label("chart"), Patient.archived_at)
+        .select_from(Patient)
+        .outerjoin(Visit, and_(Visit.patient_id == Patient.id, Visit.status == VisitStatus.ARRIVED))
+        .outerjoin(Chart, Chart.patient_id == Patient.id)
+        .where(Patient.id == patient.id, scope.is_given(actor, Patient.id))
+        .order_by(Visit.id.desc())
+        .limit(1)
+    ).one()
+    if found.archived_at is not None:
+        raise DomainError(f"{patient.name}'s record is archived. Have it restored before you write on the chart.")
+    if found.chart is None:
+        if not begin:
+            return None
+        locked(Patient, patient.id)  # of two who begin at once, one waits here
+    visit = locked(Visit, found.id, shared=True) if found.id else None
+    chart = _locked_chart(patient.id) or _begun(patient, dentition, actor)
+    mouth = Mouth(charts.base_of(chart), tuple(charts.holding(patient.id)), charts.catalogue(), chart.dentition)
+    if visit is not None and visit.status is not VisitStatus.ARRIVED:
+        visit = None
+    desk = Desk(patient, chart, mouth, visit, actor)
+    return _with_dentition(desk, dentition) if dentition is not None else desk
+
+
+def _locked_chart(patient_id: int) -> Chart | None:
+    wanted = select(Chart).where(Chart.patient_id == patient_id).with_for_update()
+    return db.session.execute(wanted.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def _begun(patient: Patient, dentition: Dentition | str | None, actor: User) -> Chart:
+    usual, base = charts.preset(patient.birth_date, clock.today())
+    if dentition is not None:
+        usual = Dentition(dentition)
+        base = _base(patient, usual)
+    chart = Chart(
+        patient_id=patient.id,
+        dentition=usual,
+        base=" ".join(base),
+        stroke=0,
+        begun_at=clock.now(),
+        begun_by_id=actor.id,
+    )
+    db.session.add(chart)
+    db.session.flush()
+    return chart
+
+
+def _with_dentition(desk: Desk, dentition: Dentition | str) -> Desk:
+    """With which teeth the chart begins may be said anew while nothing is on it and no version was cut."""
+    wanted = Dentition(dentition)
+    if desk.chart.dentition is wanted:
+        return desk
+    if desk.mouth.entries or _last_version(desk.patient.id) is not None:
+        raise Conflict(
+            f"This chart began with {_teeth_words(desk.chart.dentition)} on {when(desk.chart.begun_at)}. "
+            "Chart each tooth that is otherwise as missing, unerupted or erupted."
+        )
+    base = _base(desk.patient, wanted)
+    desk.chart.dentition, desk.chart.base = wanted, " ".join(base)
+    return Desk(desk.patient, desk.chart, Mouth(base, (), desk.mouth.kinds, wanted), desk.visit, desk.actor)
+
+
+def _base(patient: Patient, dentition: Dentition) -> tuple[str, ...]:
+    return teeth.present_at(dentition, max((clock.today() - patient.birth_date).days / 365.25, 0))
+
+
+def _teeth_words(dentition: Dentition) -> str:
+    return "no teeth" if dentition is Dentition.EDENTULOUS else f"{dentition} teeth"
+
+
+def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
+    """A new entry as it will be written: with date, performer, visit and reason, its form and its way on from `before` checked."""
+    status = entry.status
+    if status is Status.ENTERED_IN_ERROR:
+        raise DomainError("Say of an entry on the chart that it is an error; a new one is not.")
+    is_new_status = before is None or before.status is not status
+    if before is not None:
+        _check_way(desk, before, entry, reason)
+    performer_id = entry.performer_id
+    if status in BY_SOMEBODY:
+        performer_id = performer_id or (desk.actor.id if is_new_status else before.performer_id if before else None)
+        if performer_id != desk.actor.id and (is_new_status or before is None or performer_id != before.performer_id):
+            _check_performer(desk, performer_id)
+    else:
+        performer_id = None
+    visit_id = desk.visit.id if desk.visit else None
+    made = entry.changed(
+        id=0,
+        thread=before.thread if before else 0,
+        surfaces=teeth.canonical(entry.surfaces),
+        details={name: value.strip() for name, value in entry.details.items() if value.strip()},
+        dated=entry.dated or (clock.today() if is_new_status or before is None else before.dated),
+        performer_id=performer_id,
+        visit_id=visit_id if is_new_status or before is None else before.visit_id,
+        reason=reason,
+    )
+    if made.dated and not desk.patient.birth_date <= made.dated <= clock.today():
+        raise DomainError("The date lies before the patient was born, or in the future.")
+    if wrong := flaw(made if before is None else made.changed(thread=before.thread), desk.mouth):
+        raise DomainError(wrong)
+    if status in BY_SOMEBODY and (is_new_status or (before and made.dated != before.dated)):
+        start_gate(desk, made)
+    return made
+
+
+def _check_way(desk: Desk, before: Entry, entry: Entry, reason: str) -> None:
+    if entry.kind != before.kind:
+        raise DomainError("An entry stays what it is. Enter it in error, and chart the other one.")
+    if entry.status is before.status:
+        if before.status is Status.COMPLETED:
+            _check_may_take_back(desk, [before], reason)
+        return
+    if entry.status not in ON[before.status]:
+        raise DomainError(
+            f"What is “{before.status.words}” does not become “{entry.status.words}”: {_told(desk, before)}."
+        )
+    if before.status is Status.COMPLETED:
+        if desk.actor.role is not Role.SUPERVISOR:
+            raise DomainError("What is completed goes back only with a supervisor. Ask yours to do it.")
+        _needed(reason, "Write why what was completed goes back.")
+        _check_may_take_back(desk, [before], reason)
+
+
+def _check_performer(desk: Desk, performer_id: int | None) -> None:
+    performer = db.session.get(User, performer_id) if performer_id else None
+    given = (
+        select(Patient.id).where(Patient.id == desk.patient.id, scope.is_given(performer, Patient.id))
+        if performer is not None and performer.active and performer.role in (Role.STUDENT, Role.SUPERVISOR)
+        else None
+    )
+    if given is None or db.session.execute(given).first() is None:
+        raise DomainError(
+            f"Whoever performed this must be a student or supervisor who has {desk.patient.name}. Choose another."
+        )
+
+
+def _check_may_take_back(desk: Desk, completed: Collection[Entry], reason: str) -> None:
+    """What was completed and approved since is taken back or corrected by a supervisor only, after what waits was withdrawn."""
+    if not completed:
+        return
+    signed = (
+        select(SignOff.status, ChartVersion.number)
+        .join(ChartVersion, ChartVersion.id == SignOff.chart_version_id)
+        .where(
+            SignOff.patient_id == desk.patient.id,
+            SignOff.status.in_((SignOffStatus.PENDING, SignOffStatus.APPROVED)),
+            ChartVersion.stroke >= min(entry.stroke for entry in completed),
+        )
+        .order_by(ChartVersion.number.desc())
+        .limit(2)
+    )
+    for status, number in db.session.execute(signed):
+        if status is SignOffStatus.PENDING:
+            raise DomainError(
+                f"Version {number} waits for approval with this in it. Withdraw it first, or have it returned."
+            )
+        if desk.actor.role is not Role.SUPERVISOR:
+            raise DomainError(f"This was approved in version {number}. A supervisor takes it back or corrects it.")
+        _needed(reason, "Write why what was approved is taken back or corrected.")
+
+
+def _refuse_while_decided(desk: Desk, stroke: int) -> None:
+    signed = (
+        select(ChartVersion.number)
+        .join(SignOff, SignOff.chart_version_id == ChartVersion.id)
+        .where(
+            SignOff.patient_id == desk.patient.id,
+            SignOff.status.in_((SignOffStatus.PENDING, SignOffStatus.APPROVED)),
+            ChartVersion.stroke >= stroke,
+        )
+        .limit(1)
+    )
+    number = db.session.scalar(signed)
+    if number is not None:
+        raise DomainError(f"This was sent for approval in version {number}. Correct it or enter it in error instead.")
+
+
+def _judge(desk: Desk, written: Sequence[tuple[Entry, Entry | None]], reason: str) -> None:
+    """Ask the rules of what is new; nothing is asked of what only goes on unchanged."""
+
+
+def _rows_before(desk: Desk, taken: Iterable[Entry]) -> dict[int, Entry]:
+    """What each of these rows superseded, by its id; nothing for the first of a thread."""
+    ids = [entry.id for entry in taken]
+    superseded = select(ChartEntry.id, ChartEntry.supersedes_id).where(ChartEntry.id.in_(ids))
+    before = {row.supersedes_id: row.id for row in db.session.execute(superseded) if row.supersedes_id}
+    return {before[entry.id]: entry for entry in charts.rows_of(desk.patient.id, ChartEntry.id.in_(before))}
+
+
+def _again(desk: Desk, entry: Entry, reason: str) -> Entry:
+    """The same said once more, by the actor."""
+    return entry.changed(id=0, reason=reason)
+
+
+def _write(
+    desk: Desk,
+    written: Sequence[tuple[Entry, Entry | None]],
+    *,
+    act: str,
+    said: str,
+    reason: str | None = None,
+) -> Chart:
+    """Add the rows of one stroke. Each comes with what it supersedes; the database lets nothing be superseded twice."""
+    chart, at = desk.chart, clock.now()
+    chart.stroke += 1
+    rows = [
+        ChartEntry(
+            patient_id=chart.patient_id,
+            stroke=chart.stroke,
+            first_id=before.thread if before else None,
+            supersedes_id=before.id if before else None,
+            kind=each.kind,
+            status=each.status,
+            teeth=teeth_text(each.teeth),
+            surfaces=each.surfaces,
+            jaw=each.jaw,
+            details=details_text(each.details),
+            dated=each.dated,
+            performer_id=each.performer_id,
+            visit_id=each.visit_id,
+            reason=each.reason,
+            entered_at=at,
+            entered_by_id=desk.actor.id,
+        )
+        for each, before in written
+    ]
+    db.session.add_all(rows)
+    db.session.flush()
+    audit.record(
+        act,
+        f"{said} {desk.patient.code}: {'; '.join(_told(desk, each) for each, _before in written)}",
+        actor=desk.actor,
+        subject=f"chart:{chart.patient_id}",
+        patient=chart.patient_id,
+        after={"stroke": chart.stroke, "entries": [row.id for row in rows]},
+        reason=reason or next((each.reason for each, _before in written if each.reason), None),
+    )
+    return chart
+
+
+def _held(desk: Desk, entry_id: int) -> Entry:
+    """An entry that holds. Raises NoResultFound for another patient's, Conflict for one that was superseded."""
+    for entry in desk.mouth.entries:
+        if entry.id == entry_id:
+            return entry
+    row = next(iter(charts.rows_of(desk.patient.id, ChartEntry.id == entry_id)), None)
+    if row is None:
+        raise NoResultFound
+    last = charts.last_of_threads(desk.patient.id)[row.thread]
+    raise _conflict(desk, [last], [row])
+
+
+# --- who was faster ---------------------------------------------------------------------------------------------------
+
+
+def _refuse_stale(desk: Desk, seen: int, touching: Sequence[Entry], *, mine: Sequence[Entry]) -> None:
+    """Raise Conflict when something was written after what the person saw, on a tooth that they write on now."""
+    if seen > desk.chart.stroke:
+        raise DomainError("This page shows a chart that is not there. Reload it.")
+    if seen == desk.chart.stroke:
+        return
+    touched = {place for entry in touching for place in _places(entry)}
+    theirs = [row for row in charts.written_since(desk.patient.id, seen) if touched & _places(row)]
+    if theirs:
+        raise _conflict(desk, theirs, mine)
+
+
+def _places(entry: Entry) -> set[str]:
+    """What an entry touches: its teeth, and the jaw of which it is."""
+    return {*entry.keys, *([entry.jaw] if entry.jaw else [])}
+
+
+def _conflict(desk: Desk, theirs: Sequence[Entry], mine: Sequence[Entry]) -> Conflict:
+    last = theirs[-1]
+    told = f"{last.entered_by} changed this chart meanwhile, at {_time(last)}: " + "; ".join(
+        f"{_told(desk, row)}" for row in theirs
+    )
+    yours = f" You wrote: {'; '.join(_told(desk, each) for each in mine)}." if mine else ""
+    return Conflict(
+        f"{told}.{yours} Nothing of yours was saved; look at the chart as it is now.",
+        theirs=_by_tooth(desk, theirs),
+        mine=_by_tooth(desk, mine),
+    )
+
+
+def _by_tooth(desk: Desk, entries: Iterable[Entry]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        for place in sorted(_places(entry)):
+            found.setdefault(place, []).append(_told(desk, entry))
+    return {place: "; ".join(sentences) for place, sentences in found.items()}
+
+
+def _time(entry: Entry) -> str:
+    assert entry.entered_at is not None
+    return clock_time(entry.entered_at)
+
+
+def _told(desk: Desk, entry: Entry) -> str:
+    """An entry in words, for the trail and for whoever was slower."""
+    kind: Kind | None = desk.mouth.kinds.get(entry.kind)
+    name = kind.name if kind else entry.kind
+    return f"{' '.join(entry.keys) or entry.jaw} {entry.surfaces} {name}, {entry.status.words}".replace("  ", " ")
+
+
+def _day_of(visit: Visit) -> date:
+    return clock.local(visit.arrived_at or visit.starts_at).date()
+
+
+def _id(visit: Visit | None) -> int | None:
+    return visit.id if visit else None
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if len(line) > REASON_LENGTH:
+        raise DomainError(f"At most {REASON_LENGTH} characters for a reason.")
+    return line
+
+
+def _needed(text: str, ask: str) -> str:
+    line = _line(text)
+    if len(line) < 3:
+        raise DomainError(ask)
+    return line

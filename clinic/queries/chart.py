@@ -1,0 +1,423 @@
+"""A patient's chart: how it stands, how it stood, and its versions. The number of queries depends neither on entries nor on versions."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import aliased, contains_eager, defer, joinedload, selectinload
+
+from clinic import clock
+from clinic.chart import teeth
+from clinic.chart.entry import Entry, teeth_of
+from clinic.chart.kinds import BUILT_IN, DONE, FOUND, Drawing, Group, Kind, Scope, Status
+from clinic.chart.mouth import Mouth
+from clinic.chart.versions import read_code
+from clinic.extensions import db
+from clinic.models import (
+    Chart,
+    ChartEntry,
+    ChartVersion,
+    OwnKind,
+    Patient,
+    SignOff,
+    SignOffStatus,
+    User,
+    Visit,
+    VisitStatus,
+)
+from clinic.queries.paging import Order, Page, page_of
+from clinic.queries.scope import may_see, visible_patients
+
+PERFORMER, AUTHOR = aliased(User), aliased(User)
+NEWEST = Order((ChartVersion.number,), descending=True)
+MOST_HISTORY = 200
+MOST_MARKERS = 500
+
+
+@dataclass(frozen=True)
+class Charted:
+    """A patient with their mouth, now or as it was after a stroke.
+
+    `chart`: None while nothing was charted; the mouth is then the preset for the age. `initial`: the first charting is still under
+    way, no version was cut yet. `pending`: what waits for a supervisor. `approved`: the last approval, with its version.
+    """
+
+    patient: Patient
+    chart: Chart | None
+    mouth: Mouth
+    stroke: int
+    last_version: int = 0
+    version_stroke: int = 0
+    pending: SignOff | None = None
+    approved: SignOff | None = None
+    changed_by: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def initial(self) -> bool:
+        return self.last_version == 0
+
+    @property
+    def changed_since(self) -> bool:
+        """Whether anything was written after the approved version; `changed_by` and `changed_at` say who wrote last, and when."""
+        return self.approved is not None and self.stroke > self.approved.chart_version.stroke
+
+    @property
+    def changed_since_version(self) -> bool:
+        return self.stroke > self.version_stroke
+
+
+def mouth_for(viewer: User, patient_id: int) -> Charted | None:
+    """How a patient's chart stands; None for a patient the viewer may not see. Six queries."""
+    found = db.session.execute(
+        visible_patients(viewer)
+        .add_columns(Chart)
+        .outerjoin(Chart, Chart.patient_id == Patient.id)
+        .where(Patient.id == patient_id)
+        .options(selectinload(Patient.alerts))
+    ).one_or_none()
+    return _charted(found[0], found[1]) if found is not None else None
+
+
+def mouth_as_of(viewer: User, patient_id: int, at: datetime) -> Charted | None:
+    """How the chart stood at an instant, by what had been written by then; None for a patient the viewer may not see."""
+    now = mouth_for(viewer, patient_id)
+    if now is None:
+        return None
+    wrote = select(func.max(ChartEntry.stroke)).where(ChartEntry.patient_id == patient_id, ChartEntry.entered_at <= at)
+    stroke = db.session.execute(wrote).scalar() or 0
+    return Charted(now.patient, now.chart, _mouth(now.patient, now.chart, upto=stroke), stroke, now.last_version)
+
+
+def mouth_of(patient_id: int, *, upto: int | None = None) -> Mouth:
+    """The mouth as it stands, or stood after the stroke `upto`, for operations: nobody is asked whether they may see it."""
+    patient = db.session.get_one(Patient, patient_id)
+    return _mouth(patient, db.session.get(Chart, patient_id), upto=upto)
+
+
+def entry_for(viewer: User, patient_id: int, entry_id: int) -> Entry | None:
+    """One entry of a patient, whether it holds or not, with names."""
+    rows = _entries(ChartEntry.id.label("place")).where(
+        ChartEntry.patient_id == patient_id, ChartEntry.id == entry_id, may_see(viewer, ChartEntry.patient_id)
+    )
+    found = db.session.execute(rows).one_or_none()
+    return _entry(found) if found is not None else None
+
+
+def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:
+    """All that was ever said of a tooth, superseded and in error too, newest first; at most `MOST_HISTORY`. One query."""
+    padded = " " + ChartEntry.teeth + " "
+    rows = (
+        _entries(ChartEntry.id.label("place"))
+        .where(
+            ChartEntry.patient_id == patient_id,
+            may_see(viewer, ChartEntry.patient_id),
+            or_(padded.contains(f" {key} ", autoescape=True), padded.contains(f" {key}:", autoescape=True)),
+        )
+        .order_by(ChartEntry.id.desc())
+        .limit(MOST_HISTORY)
+    )
+    return [_entry(row) for row in db.session.execute(rows)]
+
+
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+def versions_of(
+    viewer: User, patient_id: int, *, after: int | None = None, before: int | None = None, size: int = 50
+) -> Page[ChartVersion]:
+    """A page of a patient's versions, newest first, with author and sign-off, without their bodies. `after`, `before`: numbers."""
+    versions = _versions().where(ChartVersion.patient_id == patient_id, may_see(viewer, ChartVersion.patient_id))
+    return page_of(versions.options(defer(ChartVersion.body)), NEWEST, size=size, after=after, before=before)
+
+
+def version_for(viewer: User, patient_id: int, number: int) -> ChartVersion | None:
+    """One version by its number, with body, author and sign-off."""
+    return db.session.execute(
+        _versions().where(
+            ChartVersion.patient_id == patient_id,
+            ChartVersion.number == number,
+            may_see(viewer, ChartVersion.patient_id),
+        )
+    ).scalar_one_or_none()
+
+
+def version_by_code(viewer: User, code: str) -> ChartVersion | None:
+    """The version whose print carries this check code, however it was typed, if the viewer may see its patient."""
+    kept = read_code(code)
+    found = _versions().where(ChartVersion.check_code == kept, may_see(viewer, ChartVersion.patient_id))
+    return db.session.execute(found.order_by(ChartVersion.id).limit(1)).scalar_one_or_none()
+
+
+def approved_before(patient_id: int, number: int) -> ChartVersion | None:
+    """The last approved version before one of this number, with its body."""
+    return db.session.execute(
+        _versions()
+        .where(
+            ChartVersion.patient_id == patient_id,
+            ChartVersion.number < number,
+            SignOff.status == SignOffStatus.APPROVED,
+        )
+        .order_by(ChartVersion.number.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Something on the track of time. `kind`: visit, version, approval."""
+
+    at: datetime
+    kind: str
+    words: str
+    number: int = 0  # of a version
+
+
+def markers_of(viewer: User, patient_id: int) -> list[Marker]:
+    """The visits, versions and approvals of a patient in the order of time; the last `MOST_MARKERS` of each. Two queries."""
+    seen = may_see(viewer, Visit.patient_id)
+    visits = (
+        select(Visit.completed_at, Visit.reason)
+        .where(Visit.patient_id == patient_id, Visit.status == VisitStatus.COMPLETED, seen)
+        .order_by(Visit.completed_at.desc(), Visit.id.desc())
+        .limit(MOST_MARKERS)
+    )
+    found = [Marker(at, "visit", reason) for at, reason in db.session.execute(visits) if at]
+    versions = (
+        _versions()
+        .where(ChartVersion.patient_id == patient_id, may_see(viewer, ChartVersion.patient_id))
+        .options(defer(ChartVersion.body))
+        .order_by(ChartVersion.number.desc())
+        .limit(MOST_MARKERS)
+    )
+    for version in db.session.execute(versions).scalars():
+        found.append(Marker(version.at, "version", version.name or str(version.why), version.number))
+        sign_off = version.sign_off
+        if sign_off is not None and sign_off.status is SignOffStatus.APPROVED:
+            found.append(Marker(sign_off.decided_at, "approval", sign_off.decided_by.name, version.number))
+    return sorted(found, key=lambda marker: (marker.at, marker.number, marker.kind))
+
+
+def _versions() -> Select[ChartVersion]:
+    asked, decided = aliased(User), aliased(User)
+    return (
+        select(ChartVersion)
+        .outerjoin(ChartVersion.sign_off)
+        .outerjoin(SignOff.asked_by.of_type(asked))
+        .outerjoin(SignOff.decided_by.of_type(decided))
+        .options(
+            joinedload(ChartVersion.author),
+            contains_eager(ChartVersion.sign_off).contains_eager(SignOff.asked_by.of_type(asked)),
+            contains_eager(ChartVersion.sign_off).contains_eager(SignOff.decided_by.of_type(decided)),
+        )
+    )
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------------
+
+
+def own_kinds() -> dict[str, Kind]:
+    """The clinic's own kinds by code, retired ones too. One query."""
+    return {row.code: kind_of(row) for row in db.session.execute(select(OwnKind).order_by(OwnKind.id)).scalars()}
+
+
+def catalogue() -> dict[str, Kind]:
+    """Every kind by code: built in, then the clinic's own."""
+    return {**BUILT_IN, **own_kinds()}
+
+
+def kind_of(row: OwnKind) -> Kind:
+    """The clinic's own kind as any other."""
+    return Kind(
+        row.code,
+        row.name,
+        (row.word,),
+        row.scope,
+        Group.OWN,
+        DONE if row.is_treatment else FOUND,
+        Drawing(row.rule, row.pattern, row.letter, row.icon),
+        roles=("with",) if row.scope is Scope.SPAN else (),
+        retired=row.retired_at is not None,
+        own_id=row.id,
+    )
+
+
+# --- how it is read ---------------------------------------------------------------------------------------------------
+
+
+def preset(birth_date: date, today: date) -> tuple[teeth.Dentition, tuple[str, ...]]:
+    """With which teeth a chart begins at an age, when nobody says otherwise."""
+    years = max((today - birth_date).days / 365.25, 0)
+    dentition = teeth.usual_dentition(years)
+    return dentition, teeth.present_at(dentition, years)
+
+
+def holding(patient_id: int, *, upto: int | None = None) -> list[Entry]:
+    """The entries that hold, or held after the stroke `upto`, with names, in the order in which they came to be so. One query.
+
+    The order is by the first row of its thread in which the entry had the status it has: a corrected detail, or something taken back
+    and put back, stays in its place; what was planned and is now done comes where it was done.
+    """
+    row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
+    threads = (
+        select(
+            row.id,
+            func.min(row.id).over(partition_by=(thread, row.status)).label("place"),
+            func.max(row.id).over(partition_by=thread).label("last"),
+        )
+        .where(_written(patient_id, upto))
+        .subquery()
+    )
+    rows = (
+        _entries(threads.c.place)
+        .join(threads, and_(threads.c.id == row.id, threads.c.last == row.id))
+        .where(row.status != Status.ENTERED_IN_ERROR)
+        .order_by(threads.c.place)
+    )
+    return [_entry(found) for found in db.session.execute(rows)]
+
+
+def last_of_threads(patient_id: int) -> dict[int, Entry]:
+    """The last row of every thread, those in error too, by thread. One query."""
+    row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
+    last = select(func.max(row.id)).where(row.patient_id == patient_id).group_by(thread)
+    rows = _entries(row.id.label("place")).where(row.id.in_(last)).order_by(row.id)
+    return {entry.thread: entry for entry in (_entry(found) for found in db.session.execute(rows))}
+
+
+def written_since(patient_id: int, stroke: int) -> list[Entry]:
+    """Every row written after a stroke, with names, oldest first. One query."""
+    rows = _entries(ChartEntry.id.label("place")).where(ChartEntry.patient_id == patient_id, ChartEntry.stroke > stroke)
+    return [_entry(found) for found in db.session.execute(rows.order_by(ChartEntry.id))]
+
+
+def rows_of(patient_id: int, condition: ColumnElement[bool]) -> list[Entry]:
+    """The rows of a patient under a condition, with names, oldest first. One query."""
+    rows = _entries(ChartEntry.id.label("place")).where(ChartEntry.patient_id == patient_id, condition)
+    return [_entry(found) for found in db.session.execute(rows.order_by(ChartEntry.id))]
+
+
+def base_of(chart: Chart) -> tuple[str, ...]:
+    return tuple(chart.base.split())
+
+
+def _written(patient_id: int, upto: int | None) -> ColumnElement[bool]:
+    of_patient = ChartEntry.patient_id == patient_id
+    return of_patient if upto is None else and_(of_patient, ChartEntry.stroke <= upto)
+
+
+def _mouth(patient: Patient, chart: Chart | None, *, upto: int | None = None) -> Mouth:
+    kinds = catalogue()
+    if chart is None:
+        dentition, base = preset(patient.birth_date, clock.today())
+        return Mouth(base, (), kinds, dentition)
+    return Mouth(base_of(chart), tuple(holding(patient.id, upto=upto)), kinds, chart.dentition)
+
+
+def _charted(patient: Patient, chart: Chart | None) -> Charted:
+    mouth = _mouth(patient, chart)
+    if chart is None:
+        return Charted(patient, None, mouth, 0)
+    number, stroke, signed = _signed(patient.id)
+    last = db.session.execute(
+        select(ChartEntry.entered_at, User.name)
+        .join(User, User.id == ChartEntry.entered_by_id)
+        .where(ChartEntry.patient_id == patient.id)
+        .order_by(ChartEntry.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return Charted(
+        patient,
+        chart,
+        mouth,
+        chart.stroke,
+        last_version=number,
+        version_stroke=stroke,
+        pending=next((each for each in signed if each.status is SignOffStatus.PENDING), None),
+        approved=next((each for each in signed if each.status is SignOffStatus.APPROVED), None),
+        changed_by=last.name if last else "",
+        changed_at=last.entered_at if last else None,
+    )
+
+
+def _signed(patient_id: int) -> tuple[int, int, list[SignOff]]:
+    """The number and stroke of the last version, and what is pending and what was approved last. Two queries."""
+    last = db.session.execute(
+        select(ChartVersion.number, ChartVersion.stroke)
+        .where(ChartVersion.patient_id == patient_id)
+        .order_by(ChartVersion.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is None:
+        return 0, 0, []
+    standing = case((SignOff.status == SignOffStatus.PENDING, 0), else_=1)
+    signed = (
+        select(SignOff)
+        .join(SignOff.chart_version)
+        .where(
+            SignOff.patient_id == patient_id,
+            SignOff.status.in_((SignOffStatus.PENDING, SignOffStatus.APPROVED)),
+        )
+        .options(
+            contains_eager(SignOff.chart_version).defer(ChartVersion.body),
+            joinedload(SignOff.asked_by),
+            joinedload(SignOff.decided_by),
+        )
+        .order_by(standing, ChartVersion.number.desc())
+        .limit(2)  # one may be pending
+    )
+    return last.number, last.stroke, list(db.session.execute(signed).scalars())
+
+
+def _entries(place: ColumnElement[int]) -> Select[Any]:
+    row = ChartEntry
+    wanted: Select[Any] = (
+        select(
+            row.id,
+            row.first_id,
+            row.stroke,
+            row.kind,
+            row.status,
+            row.teeth,
+            row.surfaces,
+            row.jaw,
+            row.details,
+            row.dated,
+            row.performer_id,
+            row.visit_id,
+            row.reason,
+            row.entered_at,
+            row.entered_by_id,
+            PERFORMER.name.label("performer"),
+            AUTHOR.name.label("author"),
+            place,
+        )
+        .select_from(row)
+        .join(AUTHOR, AUTHOR.id == row.entered_by_id)
+        .outerjoin(PERFORMER, PERFORMER.id == row.performer_id)
+    )
+    return wanted
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        kind=row.kind,
+        status=row.status,
+        teeth=teeth_of(row.teeth),
+        surfaces=row.surfaces,
+        jaw=row.jaw,
+        details=json.loads(row.details),
+        dated=row.dated,
+        performer_id=row.performer_id,
+        performer=row.performer or "",
+        visit_id=row.visit_id,
+        reason=row.reason,
+        id=row.id,
+        thread=row.first_id or row.id,
+        stroke=row.stroke,
+        entered_by_id=row.entered_by_id,
+        entered_by=row.author,
+        entered_at=row.entered_at,
+    )
