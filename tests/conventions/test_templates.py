@@ -7,7 +7,9 @@ import pytest
 from jinja2 import StrictUndefined
 
 TEMPLATES = Path(__file__).parents[2] / "clinic" / "templates"
-ALL = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
+ALL = sorted(
+    path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.*") if path.suffix in (".html", ".jinja")
+)
 FORBIDDEN = {
     r"\|\s*safe\b": "|safe: stored text would become code; build the markup in the template",
     r"autoescape\s+false": "autoescape false: stored text would become code",

@@ -1,0 +1,153 @@
+"""Legends: how a status looks on each kind of mark. Data only; nothing of it is ever stored with an entry.
+
+What a mark means is told by three things at once, so that colour is never needed: its dashes, how full it is, and a letter beside the
+tooth. A kind is told by its shape, pattern or letter (drawing.py). tests/chart/test_legends.py holds all of it.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clinic.chart.kinds import Status
+
+PAPER = "#ffffff"
+
+# What a zone or crown may be filled with: the words for it, the side of the tile, its path, and whether the path is filled.
+PATTERNS: dict[str, tuple[str, float, str, bool]] = {
+    "light": ("sparse dots", 5, "M1.2 1.25a.55 .55 0 1 0 1.1 0a.55 .55 0 1 0-1.1 0M3.7 3.75a.55 .55 0 1 0 1.1 0a.55 .55 0 1 0-1.1 0", True),
+    "dots": ("dots", 4, "M.9 2a1.1 1.1 0 1 0 2.2 0a1.1 1.1 0 1 0-2.2 0", True),
+    "diagonal": ("diagonal lines", 4.5, "M-1 1L1-1M-1 5.5L5.5-1M3.5 5.5L5.5 3.5", False),
+    "back": ("diagonal lines the other way", 4.5, "M3.5-1L5.5 1M-1-1L5.5 5.5M-1 3.5L1 5.5", False),
+    "vertical": ("upright lines", 3.6, "M1.8-1V5", False),
+    "horizontal": ("level lines", 3.6, "M-1 1.8H5", False),
+    "cross": ("crossed lines", 4.5, "M-1 1L1-1M-1 5.5L5.5-1M3.5 5.5L5.5 3.5M3.5-1L5.5 1M-1-1L5.5 5.5M-1 3.5L1 5.5", False),
+    "grid": ("a grid", 4, "M2-1V5M-1 2H5", False),
+    "tint": ("short dashes", 5, "M.4 1.2H2.4M2.9 3.7H4.9", False),
+    "wavy": ("waves", 6, "M-1.5 3C-.5 .5 .5 .5 1.5 3S3.5 5.5 4.5 3S6.5 .5 7.5 3", False),
+    "half": ("fine diagonal lines", 2.6, "M-1 1L1-1M-1 3.6L3.6-1M1.6 3.6L3.6 1.6", False),
+}  # fmt: skip
+# Further styles of a mark: filled all over, an outline only, and lines that have no inside.
+STYLES = ("solid", *PATTERNS, "outline", "dotted-outline", "line")
+
+
+class Fill(enum.StrEnum):
+    """How full a status makes a mark."""
+
+    FULL = "full"  # its own fill
+    HALF = "half"  # lined over
+    PALE = "pale"  # a breath of its colour: in black and white an outline
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How a status is drawn. `letter` stands beside the tooth; empty where the full mark is the plain case."""
+
+    stroke: str
+    dash: str
+    fill: Fill
+    letter: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one mark is drawn. `fill`: none, solid, pale, or the name of a pattern."""
+
+    stroke: str
+    dash: str
+    fill: str
+    letter: str
+
+
+@dataclass(frozen=True)
+class Legend:
+    """`instead`: kinds whose status looks like another one, such as what is missing, which nobody has to do anything about."""
+
+    code: str
+    name: str
+    says: str
+    inks: Mapping[Status, Ink]
+    instead: Mapping[str, Status] = field(default_factory=dict)
+
+    def ink(self, status: Status, kind: str = "") -> Ink:
+        found = self.inks[status]
+        if kind in self.instead and status is Status.FINDING:
+            other = self.inks[self.instead[kind]]
+            return Ink(other.stroke, found.dash, found.fill, found.letter)
+        return found
+
+    def look(self, status: Status, style: str, kind: str = "") -> Look:
+        """How a mark of a style looks in a status."""
+        ink = self.ink(status, kind)
+        fill = {Fill.FULL: style, Fill.HALF: "half", Fill.PALE: "pale", Fill.NONE: "none"}[ink.fill]
+        if style in ("outline", "dotted-outline", "line"):
+            fill = "none"
+        dash = ("0.1 2.6" if style == "dotted-outline" else "") if not ink.dash else ink.dash
+        return Look(ink.stroke, dash, fill, ink.letter)
+
+
+DASHES = {
+    Status.FINDING: "",
+    Status.OPTION: "0.1 2.8",
+    Status.PLANNED: "3.6 2.4",
+    Status.IN_PROCESS: "8 2 0.1 2",
+    Status.COMPLETED: "",
+    Status.EXISTING: "",
+    Status.REFERRED: "8 2.4 2.4 2.4",
+}
+FILLS = {
+    Status.FINDING: Fill.FULL,
+    Status.OPTION: Fill.NONE,
+    Status.PLANNED: Fill.PALE,
+    Status.IN_PROCESS: Fill.HALF,
+    Status.COMPLETED: Fill.FULL,
+    Status.EXISTING: Fill.FULL,
+    Status.REFERRED: Fill.NONE,
+}
+# Letters beside the tooth. X is a crossed-out tooth to everybody, so what was done elsewhere is written out.
+LETTERS = {
+    Status.FINDING: "",
+    Status.OPTION: "P*",
+    Status.PLANNED: "P",
+    Status.IN_PROCESS: "I",
+    Status.COMPLETED: "C",
+    Status.EXISTING: "Ex",
+    Status.REFERRED: "R",
+}
+
+
+def _legend(code: str, name: str, says: str, colours: Mapping[Status, str], instead: Mapping[str, Status]) -> Legend:
+    inks = {status: Ink(stroke, DASHES[status], FILLS[status], LETTERS[status]) for status, stroke in colours.items()}
+    return Legend(code, name, says, inks, instead)
+
+
+GONE = ("missing", "exfoliated", "erupted", "partially_erupted", "unerupted", "supernumerary", "note")
+NEUTRAL = _legend(
+    "neutral",
+    "By status",
+    "Each status has its own dashes, fill and letter; its colour only helps.",
+    {
+        Status.FINDING: "#b3261e",
+        Status.OPTION: "#666d78",
+        Status.PLANNED: "#6a3da8",
+        Status.IN_PROCESS: "#8f5600",
+        Status.COMPLETED: "#174f9c",
+        Status.EXISTING: "#3a424e",
+        Status.REFERRED: "#0a6a60",
+    },
+    dict.fromkeys(GONE, Status.EXISTING),
+)
+RED_BLUE = _legend(
+    "red-blue",
+    "Red and blue",
+    "Red has to be done, blue is done, as taught in many schools; dashes, fill and letter tell the rest.",
+    dict.fromkeys((Status.FINDING, Status.OPTION, Status.PLANNED, Status.IN_PROCESS, Status.REFERRED), "#c21717")
+    | dict.fromkeys((Status.COMPLETED, Status.EXISTING), "#1549b4"),
+    dict.fromkeys(GONE, Status.EXISTING),
+)
+LEGENDS: dict[str, Legend] = {legend.code: legend for legend in (NEUTRAL, RED_BLUE)}
+
+
+def legend_of(code: str) -> Legend:
+    """The legend of a code; the neutral one for a code that is no more."""
+    return LEGENDS.get(code, NEUTRAL)
