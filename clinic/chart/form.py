@@ -36,7 +36,7 @@ def _misplaced(entry: Entry, kind: Kind, mouth: Mouth) -> str:
         return _misspanned(entry, kind)
     if len(keys) != 1 or entry.teeth[0][1]:
         return f"“{kind.name}” is put on one tooth at a time."
-    if (kind.scope is Scope.SURFACES) is not bool(entry.surfaces):
+    if (kind.scope is Scope.SURFACES) is not bool(entry.surfaces) and not kind.may_be_whole:
         on = "needs a surface" if kind.scope is Scope.SURFACES else "is of the whole tooth and takes no surface"
         return f"“{kind.name}” {on}."
     if wrong := [surface for surface in entry.surfaces if surface not in kind.surfaces]:

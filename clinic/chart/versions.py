@@ -6,14 +6,15 @@ kind of entry that was used, so that a kind that is renamed or retired later cha
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clinic.chart.entry import Entry, entry_from
 from clinic.chart.kinds import BUILT_IN, Drawing, Field, Group, Kind, Presence, Scope, Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.teeth import Dentition
+from clinic.chart.teeth import Dentition, Numbering
+from clinic.chart.words import sentence
 
 FORMAT = 1
 # Crockford's base 32: no I, L, O, U, which people mistake for others.
@@ -134,6 +135,23 @@ def difference(before: Mouth, after: Mouth) -> list[Change]:
     return removed + said_anew
 
 
+def change_sentence(change: Change, numbering: Numbering | str = Numbering.FDI) -> str:
+    """`Added: 36, mesial-occlusal: caries, finding`; of what was said anew both, with an arrow between."""
+
+    def told(entry: Entry, *, with_tooth: bool = True) -> str:
+        return sentence(entry, numbering=numbering, kinds=change.kinds, with_tooth=with_tooth)
+
+    if change.before is None:
+        assert change.after is not None
+        return f"Added: {told(change.after)}"
+    if change.after is None:
+        return f"Removed: {told(change.before)}"
+    if change.is_only_said_again:
+        return f"Said again: {told(change.after)}"
+    is_same_place = (change.before.teeth, change.before.surfaces) == (change.after.teeth, change.after.surfaces)
+    return f"Changed: {told(change.before)} → {told(change.after, with_tooth=not is_same_place)}"
+
+
 def _by_thread(mouth: Mouth) -> dict[int, Entry]:
     """What holds of each thread, in its order; what is not written yet has no thread and gets a number of its own."""
     return {entry.thread or -place: entry for place, entry in enumerate(mouth.entries, 1)}
@@ -164,41 +182,31 @@ def marks_of(changes: Sequence[Change]) -> dict[str, str]:
 
 
 def _plain_kind(kind: Kind) -> dict[str, Any]:
-    return {
-        "name": kind.name,
-        "words": list(kind.words),
-        "scope": str(kind.scope),
-        "group": str(kind.group),
-        "statuses": [str(status) for status in kind.statuses],
+    """All that a kind says, whatever more it will say in later years."""
+    plain = {each.name: getattr(kind, each.name) for each in fields(Kind)}
+    options = [[each.name, each.label, list(each.options.items()), each.required] for each in kind.fields]
+    return plain | {
+        "fields": options,
         "drawing": [kind.drawing.rule, kind.drawing.pattern, kind.drawing.letter, kind.drawing.icon],
-        "fields": [[each.name, each.label, list(each.options.items()), each.required] for each in kind.fields],
-        "surfaces": kind.surfaces,
-        "roles": list(kind.roles),
-        "presence": str(kind.presence or ""),
-        "primary_only": kind.primary_only,
-        "retired": kind.retired,
-        "own_id": kind.own_id,
-        "code": kind.code,
     }
 
 
 def _kind_from(plain: Mapping[str, Any]) -> Kind:
-    return Kind(
-        code=plain["code"],
-        name=plain["name"],
-        words=tuple(plain["words"]),
-        scope=Scope(plain["scope"]),
-        group=Group(plain["group"]),
-        statuses=tuple(Status(status) for status in plain["statuses"]),
-        drawing=Drawing(*plain["drawing"]),
-        fields=tuple(Field(name, label, dict(options), required) for name, label, options, required in plain["fields"]),
-        surfaces=plain["surfaces"],
-        roles=tuple(plain["roles"]),
-        presence=Presence(plain["presence"]) if plain["presence"] else None,
-        primary_only=plain["primary_only"],
-        retired=plain["retired"],
-        own_id=plain["own_id"],
-    )
+    """The kind as it was; what kinds did not say then is as if unsaid."""
+    read: dict[str, Callable[[Any], Any]] = {
+        "words": tuple,
+        "roles": tuple,
+        "scope": Scope,
+        "group": Group,
+        "statuses": lambda kept: tuple(Status(status) for status in kept),
+        "drawing": lambda kept: Drawing(*kept),
+        "presence": lambda kept: Presence(kept) if kept else None,
+        "fields": lambda kept: tuple(
+            Field(name, label, dict(options), required) for name, label, options, required in kept
+        ),
+    }
+    known = {each.name for each in fields(Kind)}
+    return Kind(**{name: read.get(name, lambda kept: kept)(kept) for name, kept in plain.items() if name in known})
 
 
 def _read(body: bytes) -> dict[str, Any]:

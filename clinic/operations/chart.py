@@ -16,9 +16,11 @@ from clinic import audit, clock, settings
 from clinic.chart import teeth, versions
 from clinic.chart.entry import Entry, details_text, teeth_text
 from clinic.chart.form import flaw
-from clinic.chart.kinds import Kind, Status
+from clinic.chart.kinds import Status
 from clinic.chart.mouth import Mouth
+from clinic.chart.rules import About, Remark, judge, may_follow
 from clinic.chart.teeth import Dentition, Numbering
+from clinic.chart.words import sentence
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import clock_time, number_of, when
@@ -42,23 +44,15 @@ from clinic.queries import scope
 REASON_LENGTH = 500
 NAME_LENGTH = 120
 MOST_AT_ONCE = 60  # entries of one stroke
-# From which status an entry may go on to which. A completed one goes back only with a supervisor.
-ON: dict[Status, frozenset[Status]] = {
-    Status.FINDING: frozenset(),
-    Status.OPTION: frozenset({Status.PLANNED, Status.REFERRED}),
-    Status.PLANNED: frozenset({Status.OPTION, Status.IN_PROCESS, Status.COMPLETED, Status.EXISTING, Status.REFERRED}),
-    Status.IN_PROCESS: frozenset({Status.PLANNED, Status.COMPLETED, Status.REFERRED}),
-    Status.COMPLETED: frozenset({Status.PLANNED, Status.IN_PROCESS}),
-    Status.EXISTING: frozenset(),
-    Status.REFERRED: frozenset({Status.OPTION, Status.PLANNED, Status.EXISTING}),
-}
+# What was completed goes back to these only with a supervisor.
+BACK = (Status.PLANNED, Status.IN_PROCESS)
 BY_SOMEBODY = (Status.IN_PROCESS, Status.COMPLETED)  # at a visit, with a performer
 
 
 class NeedsReason(DomainError):
     """What is written is unusual. `remarks` say why; the same with a reason is accepted, and the reason kept."""
 
-    def __init__(self, remarks: Sequence[Any]) -> None:
+    def __init__(self, remarks: Sequence[Remark]) -> None:
         self.remarks = tuple(remarks)
         super().__init__(" ".join([*(remark.sentence for remark in remarks), "Write why, and it is accepted."]))
 
@@ -562,11 +556,12 @@ def _check_way(desk: Desk, before: Entry, entry: Entry, reason: str) -> None:
         if before.status is Status.COMPLETED:
             _check_may_take_back(desk, [before], reason)
         return
-    if entry.status not in ON[before.status]:
+    goes_back = before.status is Status.COMPLETED and entry.status in BACK
+    if not goes_back and not may_follow(before.status, entry.status):
         raise DomainError(
             f"What is “{before.status.words}” does not become “{entry.status.words}”: {_told(desk, before)}."
         )
-    if before.status is Status.COMPLETED:
+    if goes_back:
         if desk.actor.role is not Role.SUPERVISOR:
             raise DomainError("What is completed goes back only with a supervisor. Ask yours to do it.")
         _needed(reason, "Write why what was completed goes back.")
@@ -628,7 +623,14 @@ def _refuse_while_decided(desk: Desk, stroke: int) -> None:
 
 
 def _judge(desk: Desk, written: Sequence[tuple[Entry, Entry | None]], reason: str) -> None:
-    """Ask the rules of what is new; nothing is asked of what only goes on unchanged."""
+    """Ask the rules: raise what they refuse, and what they ask about unless there is a reason."""
+    about = About(desk.patient.birth_date, clock.today(), desk.visit is not None)
+    remarks = judge(desk.mouth, [entry for entry, _before in written], about)
+    refused = [remark.sentence for remark in remarks if remark.severity == "refuse"]
+    if refused:
+        raise DomainError(" ".join(refused))
+    if remarks and len(reason) < 3:
+        raise NeedsReason(remarks)
 
 
 def _rows_before(desk: Desk, taken: Iterable[Entry]) -> dict[int, Entry]:
@@ -750,9 +752,7 @@ def _time(entry: Entry) -> str:
 
 def _told(desk: Desk, entry: Entry) -> str:
     """An entry in words, for the trail and for whoever was slower."""
-    kind: Kind | None = desk.mouth.kinds.get(entry.kind)
-    name = kind.name if kind else entry.kind
-    return f"{' '.join(entry.keys) or entry.jaw} {entry.surfaces} {name}, {entry.status.words}".replace("  ", " ")
+    return sentence(entry, numbering=desk.actor.numbering or Numbering.FDI, kinds=desk.mouth.kinds)
 
 
 def _day_of(visit: Visit) -> date:

@@ -99,7 +99,7 @@ def mouth_of(patient_id: int, *, upto: int | None = None) -> Mouth:
 
 def entry_for(viewer: User, patient_id: int, entry_id: int) -> Entry | None:
     """One entry of a patient, whether it holds or not, with names."""
-    rows = _entries(ChartEntry.id.label("place")).where(
+    rows = _entries().where(
         ChartEntry.patient_id == patient_id, ChartEntry.id == entry_id, may_see(viewer, ChartEntry.patient_id)
     )
     found = db.session.execute(rows).one_or_none()
@@ -110,7 +110,7 @@ def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:
     """All that was ever said of a tooth, superseded and in error too, newest first; at most `MOST_HISTORY`. One query."""
     padded = " " + ChartEntry.teeth + " "
     rows = (
-        _entries(ChartEntry.id.label("place"))
+        _entries()
         .where(
             ChartEntry.patient_id == patient_id,
             may_see(viewer, ChartEntry.patient_id),
@@ -271,7 +271,7 @@ def holding(patient_id: int, *, upto: int | None = None) -> list[Entry]:
         .subquery()
     )
     rows = (
-        _entries(threads.c.place)
+        _entries()
         .join(threads, and_(threads.c.id == row.id, threads.c.last == row.id))
         .where(row.status != Status.ENTERED_IN_ERROR)
         .order_by(threads.c.place)
@@ -283,19 +283,19 @@ def last_of_threads(patient_id: int) -> dict[int, Entry]:
     """The last row of every thread, those in error too, by thread. One query."""
     row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
     last = select(func.max(row.id)).where(row.patient_id == patient_id).group_by(thread)
-    rows = _entries(row.id.label("place")).where(row.id.in_(last)).order_by(row.id)
+    rows = _entries().where(row.id.in_(last)).order_by(row.id)
     return {entry.thread: entry for entry in (_entry(found) for found in db.session.execute(rows))}
 
 
 def written_since(patient_id: int, stroke: int) -> list[Entry]:
     """Every row written after a stroke, with names, oldest first. One query."""
-    rows = _entries(ChartEntry.id.label("place")).where(ChartEntry.patient_id == patient_id, ChartEntry.stroke > stroke)
+    rows = _entries().where(ChartEntry.patient_id == patient_id, ChartEntry.stroke > stroke)
     return [_entry(found) for found in db.session.execute(rows.order_by(ChartEntry.id))]
 
 
 def rows_of(patient_id: int, condition: ColumnElement[bool]) -> list[Entry]:
     """The rows of a patient under a condition, with names, oldest first. One query."""
-    rows = _entries(ChartEntry.id.label("place")).where(ChartEntry.patient_id == patient_id, condition)
+    rows = _entries().where(ChartEntry.patient_id == patient_id, condition)
     return [_entry(found) for found in db.session.execute(rows.order_by(ChartEntry.id))]
 
 
@@ -371,34 +371,34 @@ def _signed(patient_id: int) -> tuple[int, int, list[SignOff]]:
     return last.number, last.stroke, list(db.session.execute(signed).scalars())
 
 
-def _entries(place: ColumnElement[int]) -> Select[Any]:
-    row = ChartEntry
-    wanted: Select[Any] = (
-        select(
-            row.id,
-            row.first_id,
-            row.stroke,
-            row.kind,
-            row.status,
-            row.teeth,
-            row.surfaces,
-            row.jaw,
-            row.details,
-            row.dated,
-            row.performer_id,
-            row.visit_id,
-            row.reason,
-            row.entered_at,
-            row.entered_by_id,
-            PERFORMER.name.label("performer"),
-            AUTHOR.name.label("author"),
-            place,
-        )
-        .select_from(row)
-        .join(AUTHOR, AUTHOR.id == row.entered_by_id)
-        .outerjoin(PERFORMER, PERFORMER.id == row.performer_id)
+COLUMNS: tuple[Any, ...] = (
+    ChartEntry.id,
+    ChartEntry.first_id,
+    ChartEntry.stroke,
+    ChartEntry.kind,
+    ChartEntry.status,
+    ChartEntry.teeth,
+    ChartEntry.surfaces,
+    ChartEntry.jaw,
+    ChartEntry.details,
+    ChartEntry.dated,
+    ChartEntry.performer_id,
+    ChartEntry.visit_id,
+    ChartEntry.reason,
+    ChartEntry.entered_at,
+    ChartEntry.entered_by_id,
+    PERFORMER.name.label("performer"),
+    AUTHOR.name.label("author"),
+)
+
+
+def _entries() -> Select[Any]:
+    return (
+        select(*COLUMNS)
+        .select_from(ChartEntry)
+        .join(AUTHOR, AUTHOR.id == ChartEntry.entered_by_id)
+        .outerjoin(PERFORMER, PERFORMER.id == ChartEntry.performer_id)
     )
-    return wanted
 
 
 def _entry(row: Any) -> Entry:
