@@ -251,7 +251,7 @@ TO = Field(
 )
 COLOUR = Field("colour", "Colour", _options("grey=grey; brown=brown; yellow=yellow; white=white; pink=pink"))
 DENTURE = Field("extent", "Extent", _options("complete=complete; partial=partial"), required=True)
-NOTE = Field("note", "Note")
+NOTE = Field("note", "Note", required=True)
 REMOVABLE = Field("type", "Type", _options("fixed=fixed; removable=removable"))
 
 S, W, R, N, A = Scope.SURFACES, Scope.WHOLE, Scope.ROOT, Scope.SPAN, Scope.ARCH

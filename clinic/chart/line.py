@@ -16,7 +16,7 @@ from clinic.chart import teeth, words
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import BUILT_IN, SHORT, STATUS_TYPED, Field, Kind, Scope, Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.rules import canals_of, may_follow
+from clinic.chart.rules import CANALS, MANY, canals_of, may_follow
 from clinic.chart.teeth import Numbering
 
 LONGEST = 500  # characters of a line
@@ -683,8 +683,6 @@ class _Clause:
         return [self.entry(kind, ((key, ""), *((each, "beside") for each in teeth.in_order(beside))))]
 
 
-CANALS = frozenset({"C", "B", "L", "P", "D", "MB", "MB2", "ML", "DB", "DL", "MM"})
-MANY = ("note",)  # findings of which a tooth may have several
 AHEAD = (Status.OPTION, Status.PLANNED, Status.IN_PROCESS, Status.REFERRED)
 DONE_HERE_OR_THERE = (Status.COMPLETED, Status.EXISTING)
 NUMBERING_NAMES = {Numbering.FDI: "FDI", Numbering.UNIVERSAL: "Universal", Numbering.PALMER: "Palmer"}

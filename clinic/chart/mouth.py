@@ -75,13 +75,17 @@ class Mouth:
         ]
 
     def presence(self, key: str) -> Presence:
-        """How a tooth is there: the last that was said of it; else as the chart began.
+        """How a tooth is there: the last that was said of it; else as the chart began."""
+        if (said := self._presences.get(key)) is not None:
+            return said[0]
+        return self.began(key)
+
+    def began(self, key: str) -> Presence:
+        """How a tooth was there when the chart began.
 
         A permanent tooth of a chart that began with primary ones is unerupted until said otherwise; any other that is not of the base
         is missing.
         """
-        if (said := self._presences.get(key)) is not None:
-            return said[0]
         if key in self.base:
             return Presence.PRESENT
         began_young = any(teeth.tooth(each).is_primary for each in self.base)
