@@ -334,3 +334,45 @@ SHORT: dict[str, tuple[str, dict[str, str]]] = {
     "fmc": ("crown", {"material": "metal"}),
     "ssc": ("crown", {"material": "ssc"}),
 } | {f"car{n}": ("caries", {"icdas": str(n)}) for n in range(1, 7)}
+
+# What the clinic's own kinds may be drawn by: for each scope the rules, with words for them; the styles of a fill or line; icons.
+# A kind drawn by `icon` has a letter or an icon, one by `zone` or `crown` a style and perhaps a letter, one by `bar` a style.
+OWN_DRAWINGS: dict[Scope, dict[str, str]] = {
+    Scope.SURFACES: {"zone": "fills its surfaces"},
+    Scope.WHOLE: {"crown": "fills the crown", "icon": "stands beside the tooth"},
+    Scope.SPAN: {"bar": "a line along the teeth"},
+    Scope.ARCH: {"bar": "a line along the teeth"},
+}
+OWN_STYLES: dict[str, dict[str, str]] = {
+    "zone": {
+        "solid": "solid",
+        "outline": "outline",
+        "light": "sparse dots",
+        "dots": "dots",
+        "diagonal": "diagonal lines",
+        "vertical": "upright lines",
+        "horizontal": "level lines",
+        "cross": "crossed lines",
+        "grid": "a grid",
+        "wavy": "waves",
+    },
+    "bar": {"solid": "a line", "double": "a double line", "dashed": "a dashed line", "wavy": "a wavy line"},
+}
+OWN_STYLES["crown"] = OWN_STYLES["zone"]
+OWN_ICONS = {
+    "again": "a circling arrow",
+    "triangle": "a triangle",
+    "bracket": "a bracket",
+    "band": "a band",
+    "attachment": "a button",
+}
+OWN_ROLE = "with"  # of each tooth of an own kind of several teeth
+
+
+def own_kind(
+    code: str, name: str, word: str, scope: Scope, *, is_treatment: bool, drawing: Drawing, own_id: int, retired: bool
+) -> Kind:
+    """One of the clinic's own kinds, as any other. It has no fields: what else is to be said of it goes into a note."""
+    roles = (OWN_ROLE,) if scope in (Scope.SPAN, Scope.ARCH) else ()
+    statuses = DONE if is_treatment else FOUND
+    return Kind(code, name, (word,), scope, Group.OWN, statuses, drawing, roles=roles, retired=retired, own_id=own_id)

@@ -32,6 +32,7 @@ PART = {
     "beside": "beside it",
     "held": "held by it",
     "crowded": "crowded",
+    "with": "part of it",
 }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased, contains_eager, defer, joinedload, selectinl
 from clinic import clock
 from clinic.chart import teeth
 from clinic.chart.entry import Entry, teeth_of
-from clinic.chart.kinds import BUILT_IN, DONE, FOUND, Drawing, Group, Kind, Scope, Status
+from clinic.chart.kinds import BUILT_IN, Drawing, Kind, Status, own_kind
 from clinic.chart.mouth import Mouth
 from clinic.chart.versions import read_code
 from clinic.extensions import db
@@ -230,17 +230,15 @@ def catalogue() -> dict[str, Kind]:
 
 def kind_of(row: OwnKind) -> Kind:
     """The clinic's own kind as any other."""
-    return Kind(
+    return own_kind(
         row.code,
         row.name,
-        (row.word,),
+        row.word,
         row.scope,
-        Group.OWN,
-        DONE if row.is_treatment else FOUND,
-        Drawing(row.rule, row.pattern, row.letter, row.icon),
-        roles=("with",) if row.scope is Scope.SPAN else (),
-        retired=row.retired_at is not None,
+        is_treatment=row.is_treatment,
+        drawing=Drawing(row.rule, row.pattern, row.letter, row.icon),
         own_id=row.id,
+        retired=row.retired_at is not None,
     )
 
 
