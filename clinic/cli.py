@@ -12,7 +12,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import Role
-from clinic.operations import chain
+from clinic.operations import chain, chart
 from clinic.operations.departments import open_department
 from clinic.operations.jobs import JOBS
 from clinic.operations.people import create_person
@@ -26,6 +26,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(add_department)
     app.cli.add_command(jobs)
     app.cli.add_command(verify_audit)
+    app.cli.add_command(verify_charts)
     app.cli.add_command(archive_audit)
     app.cli.add_command(database_grants)
 
@@ -153,6 +154,16 @@ def verify_audit(archives: bool) -> None:
 def _tell_progress(done: int, last: int) -> None:
     if done % 100_000 == 0:
         click.echo(f"  event {done} of {last} ...", err=True)
+
+
+@click.command("verify-charts")
+@with_appcontext
+def verify_charts() -> None:
+    """Read every version of every chart anew; the exit status is 1, and the first bad one named, when one is not as it was cut."""
+    verdict = chart.verify_versions()
+    if not verdict.is_good:
+        raise click.ClickException(verdict.sentence)
+    click.echo(verdict.sentence)
 
 
 @click.command("archive-audit")

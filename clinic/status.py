@@ -63,7 +63,7 @@ def parts() -> list[Part]:
         _safely("Database", _database),
         _safely("Live changes", _poller),
         _safely("Version", _version),
-        *_safely_many(("Last backup", "Trail verified"), _from_runs),
+        *_safely_many(("Last backup", "Trail verified", "Charts verified"), _from_runs),
     ]
     return sorted(inside + _answers(asked), key=lambda part: ORDER.index(part.name))
 
@@ -148,8 +148,12 @@ def _commit_of(git: Path) -> str:
 
 
 def _from_runs() -> list[Part]:
-    runs = runs_of(("backup", "verify-audit"))
-    return [_backup(runs["backup"]), _verified(runs["verify-audit"])]
+    runs = runs_of(("backup", "verify-audit", "verify-charts"))
+    return [
+        _backup(runs["backup"]),
+        _verified("Trail verified", runs["verify-audit"]),
+        _verified("Charts verified", runs["verify-charts"]),
+    ]
 
 
 def _backup(runs: Runs) -> Part:
@@ -164,8 +168,7 @@ def _backup(runs: Runs) -> Part:
     return Part("Last backup", BAD if failed or is_old else GOOD, sentence, runs.success.started_at)
 
 
-def _verified(runs: Runs) -> Part:
-    name = "Trail verified"
+def _verified(name: str, runs: Runs) -> Part:
     at = runs.success.started_at if runs.success else None
     if runs.last is not None and runs.last.succeeded is False:
         return Part(name, BAD, runs.last.summary, at, since="never")
@@ -237,6 +240,7 @@ ORDER = (
     "Version",
     "Last backup",
     "Trail verified",
+    "Charts verified",
 )
 
 _lock = threading.Lock()

@@ -93,7 +93,7 @@ def chart_stroke(
     desk = _sit_down(patient, dentition=dentition, actor=actor)
     held = {entry.thread: entry for entry in desk.mouth.entries}
     _refuse_stale(desk, seen, [*entries, *(held[each.thread] for each in entries if each.thread in held)], mine=entries)
-    told = _line(reason)
+    told = line(reason)
     written = [(_made(desk, each, held.get(each.thread), told), held.get(each.thread)) for each in entries]
     for each, before in written:
         if each.thread and before is None:
@@ -131,7 +131,7 @@ def change_entry(
     )
     if versions.said(after) == versions.said(before):
         raise DomainError("Nothing was changed: it already says this.")
-    told = _line(reason)
+    told = line(reason)
     written = [(_made(desk, after, before, told), before)]
     _judge(desk, written, told)
     return _write(desk, written, act="chart.change", said="Changed on the chart of")
@@ -139,7 +139,7 @@ def change_entry(
 
 def enter_in_error(patient: Patient, *, entry_id: int, seen: int, reason: str, actor: User) -> Chart:
     """Say of an entry that it should never have been there. It stays in the history, with the reason."""
-    told = _needed(reason, "Write why this was an error; it stays in the history.")
+    told = needed(reason, "Write why this was an error; it stays in the history.")
     desk = _sit_down(patient, actor=actor)
     before = _held(desk, entry_id)
     _refuse_stale(desk, seen, [before], mine=[])
@@ -179,11 +179,9 @@ def undo_stroke(patient: Patient, *, stroke: int, actor: User) -> Chart:
 
 def restore_version(patient: Patient, *, number: int, seen: int, reason: str, actor: User) -> Chart:
     """Write anew what differs from a version, as one stroke: nothing is lost, all of it stays in the history."""
-    told = _needed(reason, "Write why you go back to this version.")
+    told = needed(reason, "Write why you go back to this version.")
     desk = _sit_down(patient, actor=actor)
-    if seen != desk.chart.stroke:
-        last = charts.written_since(patient.id, seen)
-        raise _conflict(desk, last, [])
+    refuse_unseen(desk, seen)
     version = db.session.execute(
         select(ChartVersion).where(ChartVersion.patient_id == patient.id, ChartVersion.number == number)
     ).scalar_one()
@@ -220,7 +218,7 @@ def restore_version(patient: Patient, *, number: int, seen: int, reason: str, ac
 def finish_first_charting(patient: Patient, *, dentition: Dentition | str | None = None, actor: User) -> ChartVersion:
     """The first charting is done: cut the initial odontogram, which nothing changes. Of a healthy mouth too."""
     desk = _sit_down(patient, dentition=dentition, actor=actor)
-    last = _last_version(patient.id)
+    last = last_version(patient.id)
     if last is not None:
         raise Conflict(f"The initial odontogram was cut on {when(last.at)}, or before. Cut a further version instead.")
     return _cut(desk.chart, None, why=VersionReason.FIRST, visit_id=_id(desk.visit), author=actor, actor=actor)
@@ -240,9 +238,16 @@ def cut_version(
     return _cut_next(desk, why=why, name=name, visit_id=visit_id or _id(desk.visit)) if desk else None
 
 
+def cut_for_sending(desk: Desk) -> ChartVersion:
+    """A version of what somebody sends for approval, whether anything has changed or not; the initial odontogram when there is none."""
+    cut = _cut_next(desk, why=VersionReason.SENT, visit_id=_id(desk.visit), anew=True)
+    assert cut is not None
+    return cut
+
+
 def cut_at_visit(visit: Visit, *, actor: User) -> ChartVersion | None:
     """A visit completes: cut what was charted since the last version, under the name of who wrote last. Visit locked by the caller."""
-    chart = _locked_chart(visit.patient_id)
+    chart = locked_chart(visit.patient_id)
     return _cut_by_itself(chart, why=VersionReason.VISIT, visit_id=visit.id, actor=actor) if chart else None
 
 
@@ -252,7 +257,7 @@ def cut_left_open(before: datetime, *, limit: int = 100) -> int:
     left = select(Chart.patient_id).where(Chart.begun_at < before, none_yet).order_by(Chart.patient_id).limit(limit)
     count = 0
     for patient_id in db.session.scalars(left).all():
-        chart = _locked_chart(patient_id)
+        chart = locked_chart(patient_id)
         if chart and _cut_by_itself(chart, why=VersionReason.FIRST, visit_id=None, actor=None):
             count += 1
     return count
@@ -262,7 +267,7 @@ def _cut_next(
     desk: Desk, *, why: VersionReason, name: str = "", visit_id: int | None = None, anew: bool = False
 ) -> ChartVersion | None:
     """The next version, of the one who asks; `anew` also when nothing has changed."""
-    last = _last_version(desk.patient.id)
+    last = last_version(desk.patient.id)
     if last is None:
         last = _cut(desk.chart, None, why=VersionReason.FIRST, visit_id=visit_id, author=desk.actor, actor=desk.actor)
         if why is not VersionReason.NAMED:
@@ -276,7 +281,7 @@ def _cut_next(
 def _cut_by_itself(
     chart: Chart, *, why: VersionReason, visit_id: int | None, actor: User | None
 ) -> ChartVersion | None:
-    last = _last_version(chart.patient_id)
+    last = last_version(chart.patient_id)
     if last is not None and (why is VersionReason.FIRST or last.stroke == chart.stroke):
         return None
     wrote = select(ChartEntry.entered_by_id).where(ChartEntry.patient_id == chart.patient_id)
@@ -353,7 +358,7 @@ def _cut(
     return version
 
 
-def _last_version(patient_id: int) -> ChartVersion | None:
+def last_version(patient_id: int) -> ChartVersion | None:
     return db.session.execute(
         select(ChartVersion).where(ChartVersion.patient_id == patient_id).order_by(ChartVersion.number.desc()).limit(1)
     ).scalar_one_or_none()
@@ -460,7 +465,7 @@ def _sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | Non
             return None
         locked(Patient, patient.id)  # of two who begin at once, one waits here
     visit = locked(Visit, found.id, shared=True) if found.id else None
-    chart = _locked_chart(patient.id) or _begun(patient, dentition, actor)
+    chart = locked_chart(patient.id) or _begun(patient, dentition, actor)
     mouth = Mouth(charts.base_of(chart), tuple(charts.holding(patient.id)), charts.catalogue(), chart.dentition)
     if visit is not None and visit.status is not VisitStatus.ARRIVED:
         visit = None
@@ -468,7 +473,7 @@ def _sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | Non
     return _with_dentition(desk, dentition) if dentition is not None else desk
 
 
-def _locked_chart(patient_id: int) -> Chart | None:
+def locked_chart(patient_id: int) -> Chart | None:
     wanted = select(Chart).where(Chart.patient_id == patient_id).with_for_update()
     return db.session.execute(wanted.execution_options(populate_existing=True)).scalar_one_or_none()
 
@@ -496,7 +501,7 @@ def _with_dentition(desk: Desk, dentition: Dentition | str) -> Desk:
     wanted = Dentition(dentition)
     if desk.chart.dentition is wanted:
         return desk
-    if desk.mouth.entries or _last_version(desk.patient.id) is not None:
+    if desk.mouth.entries or last_version(desk.patient.id) is not None:
         raise Conflict(
             f"This chart began with {_teeth_words(desk.chart.dentition)} on {when(desk.chart.begun_at)}. "
             "Chart each tooth that is otherwise as missing, unerupted or erupted."
@@ -564,7 +569,7 @@ def _check_way(desk: Desk, before: Entry, entry: Entry, reason: str) -> None:
     if goes_back:
         if desk.actor.role is not Role.SUPERVISOR:
             raise DomainError("What is completed goes back only with a supervisor. Ask yours to do it.")
-        _needed(reason, "Write why what was completed goes back.")
+        needed(reason, "Write why what was completed goes back.")
         _check_may_take_back(desk, [before], reason)
 
 
@@ -603,7 +608,7 @@ def _check_may_take_back(desk: Desk, completed: Collection[Entry], reason: str) 
             )
         if desk.actor.role is not Role.SUPERVISOR:
             raise DomainError(f"This was approved in version {number}. A supervisor takes it back or corrects it.")
-        _needed(reason, "Write why what was approved is taken back or corrected.")
+        needed(reason, "Write why what was approved is taken back or corrected.")
 
 
 def _refuse_while_decided(desk: Desk, stroke: int) -> None:
@@ -719,6 +724,14 @@ def _refuse_stale(desk: Desk, seen: int, touching: Sequence[Entry], *, mine: Seq
         raise _conflict(desk, theirs, mine)
 
 
+def refuse_unseen(desk: Desk, seen: int) -> None:
+    """Raise Conflict unless the person saw the whole chart as it is."""
+    if seen > desk.chart.stroke:
+        raise DomainError("This page shows a chart that is not there. Reload it.")
+    if seen < desk.chart.stroke:
+        raise _conflict(desk, charts.written_since(desk.patient.id, seen), [])
+
+
 def _places(entry: Entry) -> set[str]:
     """What an entry touches: its teeth, and the jaw of which it is."""
     return {*entry.keys, *([entry.jaw] if entry.jaw else [])}
@@ -763,15 +776,17 @@ def _id(visit: Visit | None) -> int | None:
     return visit.id if visit else None
 
 
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    if len(line) > REASON_LENGTH:
+def line(text: str) -> str:
+    """A reason or remark as it is kept, on one line; raises DomainError when it is too long."""
+    told = " ".join(text.split())
+    if len(told) > REASON_LENGTH:
         raise DomainError(f"At most {REASON_LENGTH} characters for a reason.")
-    return line
+    return told
 
 
-def _needed(text: str, ask: str) -> str:
-    line = _line(text)
-    if len(line) < 3:
+def needed(text: str, ask: str) -> str:
+    """A reason that must be given; raises DomainError with what is asked for."""
+    told = line(text)
+    if len(told) < 3:
         raise DomainError(ask)
-    return line
+    return told

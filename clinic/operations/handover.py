@@ -13,8 +13,20 @@ from sqlalchemy.orm import joinedload
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import when, words
-from clinic.models import EXPECTED, Booking, Patient, Role, SupervisorCall, User, Visit, VisitStatus
-from clinic.operations import calls, visits
+from clinic.models import (
+    EXPECTED,
+    Booking,
+    ChartVersion,
+    Patient,
+    Role,
+    SignOff,
+    SignOffStatus,
+    SupervisorCall,
+    User,
+    Visit,
+    VisitStatus,
+)
+from clinic.operations import calls, sign_off, visits
 from clinic.operations.assignments import end, give, held_by, same_running, short
 from clinic.operations.locks import locked
 
@@ -178,6 +190,7 @@ NOBODY_YET = Choice("open", "No student for now; the front desk finds one")
 CANCEL = Choice("cancel", "Ask the front desk to cancel it")
 STAYS = Choice("stays", "Stays as it is", needs_reason=True)
 END = Choice("end", "Is taken back")
+FOLLOWS = Choice(RECEIVER, "The receiver takes care of it")
 
 
 def _visits(patient_ids: Collection[int], giver: User) -> dict[int, list[Item]]:
@@ -266,7 +279,35 @@ def _settle_call(call_id: int, destination: Destination, hands: Hands) -> None:
         calls.end_calls_of(call.visit_id, actor=hands.actor)
 
 
+def _sign_offs(patient_ids: Collection[int], giver: User) -> dict[int, list[Item]]:
+    found: dict[int, list[Item]] = {}
+    rows = db.session.execute(
+        select(SignOff, ChartVersion.number)
+        .join(ChartVersion, ChartVersion.id == SignOff.chart_version_id)
+        .where(
+            SignOff.patient_id.in_(patient_ids),
+            SignOff.asked_by_id == giver.id,
+            SignOff.status == SignOffStatus.PENDING,
+        )
+        .order_by(SignOff.id)
+        .limit(500)
+    )
+    for waiting, number in rows:
+        sentence = f"Version {number} of the chart waits for approval"
+        found.setdefault(waiting.patient_id, []).append(Item(f"sign_off:{waiting.id}", sentence, (FOLLOWS, END, STAYS)))
+    return found
+
+
+def _settle_sign_off(sign_off_id: int, destination: Destination, hands: Hands) -> None:
+    waiting = db.session.get_one(SignOff, sign_off_id)
+    if destination.to == FOLLOWS.to:
+        sign_off.follow(waiting, hands.receiver, actor=hands.actor)
+    elif destination.to == END.to:
+        sign_off.take_back(waiting, reason=f"{hands.giver.name} handed the patient over", actor=hands.actor)
+
+
 KINDS: dict[str, Kind] = {
     "visit": Kind(_visits, _settle_visit, _usual_visits),
     "call": Kind(_calls, _settle_call, lambda ids, receiver: dict.fromkeys(ids, END.to)),
+    "sign_off": Kind(_sign_offs, _settle_sign_off, lambda ids, receiver: dict.fromkeys(ids, FOLLOWS.to)),
 }

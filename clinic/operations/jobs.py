@@ -20,6 +20,7 @@ from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import AuditEvent, Job, JobRun, User
 from clinic.operations import chain
+from clinic.operations.chart import cut_left_open, verify_versions
 from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.requests import expire_requests
 from clinic.operations.upkeep import forget_what_has_served
@@ -122,6 +123,21 @@ def _ask_why(keep: Keep) -> str:
     return notice_unexplained_openings(keep)
 
 
+def _first_versions(keep: Keep) -> str:
+    cut, begun_before = 0, clock.start_of(clock.today())
+    while count := cut_left_open(begun_before):
+        cut += count
+        keep()
+    return f"{number_of(cut, 'initial odontogram')} cut."
+
+
+def _verify_charts(_keep: Keep) -> str:
+    verdict = verify_versions()
+    if not verdict.is_good:
+        raise Failed(verdict.sentence)
+    return verdict.sentence
+
+
 JOBS: dict[str, Declared] = {
     "expire-requests": Declared("Expiring requests", timedelta(minutes=10), _expire_requests),
     "missed-visits": Declared("Missed visits", timedelta(minutes=10), _missed_visits),
@@ -129,6 +145,8 @@ JOBS: dict[str, Declared] = {
     "verify-audit": Declared("Verifying the trail", timedelta(days=1), _verify),
     "archive-audit": Declared("Archiving the trail", timedelta(days=1), _archive),
     "ask-why": Declared("Asking why a record was opened", timedelta(hours=1), _ask_why),
+    "first-versions": Declared("First versions of charts", timedelta(days=1), _first_versions),
+    "verify-charts": Declared("Verifying charts", timedelta(days=1), _verify_charts),
     "clean-up": Declared("Clean-up", timedelta(hours=6), _clean_up),
 }
 

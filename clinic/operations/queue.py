@@ -30,7 +30,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.operations import calls
+from clinic.operations import calls, chart
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
 from clinic.queries import scope
@@ -107,7 +107,7 @@ def move(entry_id: int, *, to: Stage, version: int, actor: User, note: str | Non
         calls.end_calls_of(entry.visit_id, actor=actor)
     moved = _next(entry, to, at=at, actor=actor, **changes)
     if to is Stage.DONE:
-        _complete(entry, at=at, outcome=note or "Finished")
+        _complete(entry, at=at, outcome=note or "Finished", actor=actor)
     return _told("queue.move", f"{_name(entry)} was moved to “{IN_WORDS[to]}”", entry, moved, actor, reason=note)
 
 
@@ -131,7 +131,7 @@ def leave_unseen(entry_id: int, *, version: int, reason: str, actor: User) -> Qu
     at = _now(entry)
     calls.end_calls_of(entry.visit_id, actor=actor)
     left = _next(entry, Stage.LEFT, at=at, actor=actor, chair_id=None, note=reason)
-    _complete(entry, at=at, outcome=f"Left without being seen: {reason}")
+    _complete(entry, at=at, outcome=f"Left without being seen: {reason}", actor=actor)
     said = f"{_name(entry)} was marked as gone without being seen"
     return _told("queue.leave", said, entry, left, actor, reason=reason)
 
@@ -406,9 +406,11 @@ def _rewrite(entry: QueueEntry, **values: Any) -> None:
     db.session.refresh(entry)
 
 
-def _complete(entry: QueueEntry, *, at: datetime, outcome: str) -> None:
+def _complete(entry: QueueEntry, *, at: datetime, outcome: str, actor: User) -> None:
+    """The visit ends; of what was charted in it a version is cut."""
     visit = locked(Visit, entry.visit_id)
     visit.status, visit.completed_at, visit.outcome = VisitStatus.COMPLETED, at, outcome[:200]
+    chart.cut_at_visit(visit, actor=actor)
 
 
 def _undo_arrival(visit: Visit) -> None:
@@ -430,7 +432,7 @@ def _closed_with(entry: QueueEntry, outcome: Outcome, actor: User) -> QueueEntry
     calls.end_calls_of(entry.visit_id, actor=actor)
     stage = Stage.LEFT if outcome is Outcome.LEFT else Stage.DONE
     closed = _next(entry, stage, at=at, actor=actor, chair_id=None, note=f"Day closed: {outcome.label.lower()}")
-    _complete(entry, at=at, outcome=outcome.label)
+    _complete(entry, at=at, outcome=outcome.label, actor=actor)
     return _told("queue.close_day", said, entry, closed, actor)
 
 

@@ -165,6 +165,11 @@ def approved_before(patient_id: int, number: int) -> ChartVersion | None:
     ).scalar_one_or_none()
 
 
+def stroke_of(patient_id: int) -> int:
+    """The number of the last stroke; 0 while nothing was charted."""
+    return db.session.scalar(select(Chart.stroke).where(Chart.patient_id == patient_id)) or 0
+
+
 @dataclass(frozen=True)
 class Marker:
     """Something on the track of time. `kind`: visit, version, approval."""
