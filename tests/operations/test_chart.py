@@ -20,7 +20,9 @@ def missing(tooth: str) -> Entry:
 def test_a_stroke_is_on_the_chart(session, world):
     kamal, fernando = world.user("kamal"), world.patient("fernando")
     before = mouth_for(kamal, fernando.id)
-    assert before.chart is None and before.initial and before.mouth.presence("36") is Presence.PRESENT
+    assert before.chart is None
+    assert before.initial
+    assert before.mouth.presence("36") is Presence.PRESENT
     chart_stroke(fernando, entries=[caries("36", "OM"), missing("48")], seen=0, actor=kamal)
     charted = mouth_for(kamal, fernando.id)
     assert charted.stroke == 1
