@@ -66,14 +66,34 @@ def words_of(pdf: bytes) -> str:
     return subprocess.run(["pdftotext", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
 
 
-def chromium_of(pid: int) -> list[int]:
-    """The main processes of Chromium that descend from the renderer."""
-    table = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in table.splitlines()]
-    family = {pid}
+def processes() -> list[list[str]]:
+    """Number, parent's number, state and command line of every process."""
+    table = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    return [line.split(None, 3) for line in table.splitlines()]
+
+
+def family_of(pid: int) -> set[int]:
+    rows, family = processes(), {pid}
     for _ in range(6):
         family |= {int(row[0]) for row in rows if int(row[1]) in family}
-    return [int(row[0]) for row in rows if int(row[0]) in family and "chromium" in row[2] and "--type=" not in row[2]]
+    return family
+
+
+def chromium_of(pid: int) -> list[int]:
+    """The main processes of Chromium that descend from the renderer."""
+    family = family_of(pid)
+    return [
+        int(row[0])
+        for row in processes()
+        if int(row[0]) in family and "/chromium " in row[3] + " " and "--type=" not in row[3] and "Z" not in row[2]
+    ]
+
+
+def zombies_of(pid: int) -> list[list[str]]:
+    family = family_of(pid)
+    return [row for row in processes() if int(row[0]) in family and "Z" in row[2]]
 
 
 def test_a_document_in_many_scripts_is_printed(printer, app):
@@ -149,6 +169,52 @@ def test_after_chromium_was_killed_the_next_document_is_printed(printer, app):
         os.kill(pid, signal.SIGKILL)
     for number in range(4):
         assert f"after-{number}" in words_of(print_pdf(f"<p>after-{number}"))
+
+
+def test_a_killed_chromium_is_back_within_two_seconds_though_nobody_prints(printer, app):
+    print_pdf("<p>before")
+    gone = chromium_of(printer.pid)
+    for pid in gone:
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 2
+    while not set(chromium_of(printer.pid)) - set(gone):
+        assert time.monotonic() < deadline, "no new Chromium within 2 s"
+        time.sleep(0.05)
+
+
+def test_nothing_of_a_killed_chromium_is_left(printer, app):
+    for _ in range(3):
+        print_pdf("<p>before")
+        for pid in chromium_of(printer.pid):
+            os.kill(pid, signal.SIGKILL)
+    print_pdf("<p>after")
+    deadline = time.monotonic() + 3
+    while zombies := zombies_of(printer.pid):
+        assert time.monotonic() < deadline, zombies
+        time.sleep(0.1)
+
+
+def test_the_printer_ends_when_its_driver_does_so_that_it_is_started_again(socket_path):
+    own = socket_path.with_name("own")
+    process = subprocess.Popen([sys.executable, renderer.__file__, str(own)], start_new_session=True)
+    deadline = time.monotonic() + 20
+    while not own.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    driver = next(pid for pid in family_of(process.pid) if b"driver/node" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(driver, signal.SIGKILL)
+    assert process.wait(5) == 1
+    assert not own.exists()
+
+
+def test_it_runs_without_a_network_and_without_secrets(printer):
+    """Where the host lets a process leave the network (here it does), it has no address but that of nobody."""
+    names = Path(f"/proc/{printer.pid}/environ").read_bytes().split(b"\0")
+    assert not [name for name in names if b"KEY" in name or b"DATABASE" in name or b"S3" in name]
+    if subprocess.run(["unshare", "--user", "--net", "true"], capture_output=True).returncode:
+        pytest.skip("this host lets nobody leave the network")
+    assert os.readlink(f"/proc/{printer.pid}/ns/net") != os.readlink("/proc/self/ns/net")
+    assert Path(f"/proc/{printer.pid}/net/route").read_text().count("\n") <= 1  # the heading alone
 
 
 def test_a_chromium_that_hangs_is_ended_and_the_next_document_is_printed(printer, app):
