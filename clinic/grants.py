@@ -20,7 +20,8 @@ LESS = {
     ChartVersion.__tablename__: "SELECT, INSERT",
     "alembic_version": "SELECT",  # the status page says when it is not the newest
 }
-TRAIL = AuditEvent.__tablename__
+# What nobody may change, with this account or past the application.
+KEPT = {AuditEvent.__tablename__, ChartEntry.__tablename__, ChartVersion.__tablename__}
 NO_SUCH_GRANT = frozenset({1141, 1147})
 NO_SUCH_TABLE = 1146  # `alembic_version`, where the tables were not made by migrations
 
@@ -51,7 +52,7 @@ def give(account: str, host: str) -> None:
 
 
 def excess() -> set[str]:
-    """What the account of this application may do to the trail beyond reading and adding; empty is as it should be.
+    """What the account of this application may do to the trail and to charts beyond reading and adding; empty is as it should be.
 
     A single machine's SQLite has no accounts: nothing is said of it.
     """
@@ -63,7 +64,7 @@ def excess() -> set[str]:
         if granted is None:
             continue
         schema, table = (granted[name].strip("`").replace("\\_", "_") for name in ("schema", "table"))
-        if (schema in ("*", database) or "%" in schema) and table in ("*", TRAIL):
+        if (schema in ("*", database) or "%" in schema) and table in ("*", *KEPT):
             found |= {right.strip() for right in re.sub(r"\(.*?\)", "", granted["rights"]).split(",")}
     harmless = {"USAGE", "SELECT", "INSERT", "SHOW VIEW", "EXECUTE", "LOCK TABLES"}
     return found - harmless

@@ -101,7 +101,7 @@ def _database() -> Part:
     said = f"{'SQLite' if name == 'sqlite' else 'MySQL or MariaDB'} {version} answers in {took * 1000:.0f} ms"
     too_much = sorted(grants.excess())
     if too_much:
-        sentence = f"{said}. Its account may change the trail ({', '.join(too_much)}): see docs/operations.md, Database accounts."
+        sentence = f"{said}. Its account may change the trail or charts ({', '.join(too_much)}): see docs/operations.md, Database accounts."
         return Part("Database", ATTENTION, sentence)
     pool = db.engine.pool
     if not isinstance(pool, QueuePool):

@@ -1,4 +1,5 @@
-"""The application's own database account: all the clinic needs, and of the trail to read and to add, no more (safety.md D1, D3)."""
+"""The application's own database account: all the clinic needs, and of the trail and of what is written on charts to read and to add,
+no more (safety.md B6, D1, D3)."""
 
 import os
 from datetime import timedelta
@@ -11,9 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 from clinic import clock, create_app, grants, settings
 from clinic.extensions import db
+from clinic.models import VersionReason
+from clinic.operations.chart import chart_stroke, cut_version, restore_version, verify_versions
+from clinic.operations.sign_off import approve_chart, send_chart
 from tests.conftest import fresh_mariadb, make_config
 from tests.conventions.test_migrations import MIGRATIONS
 from tests.ledger import fill
+from tests.operations.test_chart import caries
 
 DENIED = 1142
 
@@ -38,12 +43,38 @@ def engine_name():
         "DELETE FROM audit_head",
         "INSERT INTO audit_archive SELECT * FROM audit_archive",
         "DELETE FROM audit_archive",
+        "UPDATE chart_entry SET status = 'completed'",
+        "UPDATE chart_entry SET supersedes_id = NULL, first_id = NULL",
+        "DELETE FROM chart_entry",
+        "TRUNCATE chart_entry",
+        "REPLACE INTO chart_entry SELECT * FROM chart_entry",
+        "INSERT INTO chart_entry SELECT * FROM chart_entry ON DUPLICATE KEY UPDATE teeth = '11'",
+        "ALTER TABLE chart_entry DROP COLUMN reason",
+        "UPDATE chart_version SET body = ''",
+        "UPDATE chart_version SET sha256 = before_sha256",
+        "DELETE FROM chart_version",
+        "TRUNCATE chart_version",
+        "DROP TABLE chart_version",
+        "REPLACE INTO chart_version SELECT * FROM chart_version",
     ],
 )
-def test_the_trail_cannot_be_changed(context, statement):
+def test_what_is_kept_cannot_be_changed(context, statement):
     with db.engine.connect() as connection, pytest.raises(DBAPIError) as refused:
         connection.execute(text(statement))
     assert refused.value.orig.args[0] == DENIED
+
+
+def test_a_chart_is_written_with_the_own_account(session, world):
+    """Charting, approving and going back need no more than that."""
+    kamal, silva, fernando = world.user("kamal"), world.user("silva"), world.patient("fernando")
+    chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
+    sent = send_chart(fernando, words="", seen=1, actor=kamal)
+    approve_chart(sent.id, version=sent.version, actor=silva)
+    chart_stroke(fernando, entries=[caries("46")], seen=1, actor=kamal)
+    restore_version(fernando, number=1, seen=2, reason="Another patient's", actor=kamal)
+    cut_version(fernando, why=VersionReason.NAMED, name="As approved", actor=kamal)
+    db.session.commit()
+    assert verify_versions().is_good
 
 
 def test_an_account_that_may_too_much_is_noticed(session, engines):
@@ -51,8 +82,12 @@ def test_an_account_that_may_too_much_is_noticed(session, engines):
     database, account = db.engine.url.database, db.engine.url.username
     by_root(f"GRANT UPDATE (sentence), DELETE ON `{database}`.audit_event TO {account}")
     assert grants.excess() == {"UPDATE", "DELETE"}
+    by_root(f"REVOKE UPDATE (sentence), DELETE ON `{database}`.audit_event FROM {account}")
+    for table in ("chart_entry", "chart_version"):
+        by_root(f"GRANT UPDATE ON `{database}`.{table} TO {account}")
+        assert grants.excess() == {"UPDATE"}
+        by_root(f"REVOKE UPDATE ON `{database}`.{table} FROM {account}")
     by_root(
-        f"REVOKE UPDATE (sentence), DELETE ON `{database}`.audit_event FROM {account}",
         f"GRANT ALL ON `{database}`.* TO {account}",
     )
     assert grants.excess() == {"ALL PRIVILEGES"}
