@@ -1,11 +1,11 @@
 """Random years in the clinic against a small model of who knows whom: after each step every way to a patient agrees with it.
 
-After each step, for every student and supervisor: the list of patients, its count and the archived, the search, the palette's autocomplete, the topics
-of the stream; the record of every patient (200 or 404), and writing to one of them. Whoever lost something in the step has a stream
-that is closed by the next look at its rights; whoever changed place or left is signed out. For whoever's patients the step changed all
-other routes too, and every `EVERYWHERE` steps those of everybody, with the records drawn as pages: no page shows the name or code of
-a patient the person may not know, and no address about such a patient answers. SOAK=full walks 10,000 steps, in four parts that
-`-n 2` walks side by side; STEPS=500 walks that many.
+After each step, for every student and supervisor: the list of patients, its count and the archived, the search, the palette's
+autocomplete, the topics of the stream; the record of every patient (200 or 404), and writing to one of them. Whoever lost something in
+the step has a stream that is closed by the next look at its rights; whoever changed place or left is signed out. For whoever's patients
+the step changed all other routes too, and every `EVERYWHERE` steps those of everybody, with the records drawn as pages: no page shows the
+name or code of a patient the person may not know, and no address about such a patient answers. SOAK=full walks 10,000 steps, in four
+parts that `-n 2` walks side by side; STEPS=500 walks that many.
 """
 
 import os
