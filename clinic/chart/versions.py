@@ -126,11 +126,13 @@ def difference(before: Mouth, after: Mouth) -> list[Change]:
         used = {entry.kind for entry in (first, second) if entry is not None}
         return Change(first, second, place, {code: kinds[code] for code in used})
 
+    stays = [thread for thread, entry in old.items() if new.get(thread) == entry]
+    if stays != [thread for thread, entry in new.items() if old.get(thread) == entry]:
+        stays = []  # never within a chart: what stays keeps its order
+    kept = set(stays)
     removed = [change(entry, None) for thread, entry in old.items() if thread not in new]
     said_anew = [
-        change(old.get(thread), entry, place)
-        for place, (thread, entry) in enumerate(new.items())
-        if old.get(thread) != entry
+        change(old.get(thread), entry, place) for place, (thread, entry) in enumerate(new.items()) if thread not in kept
     ]
     return removed + said_anew
 
