@@ -28,6 +28,7 @@ JAWS = ("upper", "lower")
 QUADRANT_WORDS = {f"q{n}": str(n) for n in range(1, 9)}
 AREAS = (*JAWS, "all", *QUADRANT_WORDS)
 SHED = "shed"  # a primary tooth goes and its successor is there
+WORDS_OF_LINE = ("note", "on", "date", "status", "find", "undo")  # of the line itself, or kept for it
 SURFACE_LETTERS = frozenset("modblifp")
 SAME_PLACE = {"i": "o", "f": "b", "p": "l"}  # a surface's letter on some teeth, to the stored one
 # Words that others use, to ours.
@@ -160,6 +161,24 @@ def vocabulary(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, Mapping[str, s
     found |= {word: said for word, said in SHORT.items() if said[0] in kinds}
     found[SHED] = ("exfoliated", {})
     return found
+
+
+def word_problem(word: str, kinds: Mapping[str, Kind]) -> str:
+    """Why a word cannot be typed for a further kind beside these; empty when it can. It must mean nothing else anywhere in a line."""
+    if not re.fullmatch("[a-z][a-z0-9]{1,19}", word):
+        return "A word is of 2 to 20 letters a to z, small, with digits after them if you like."
+    if (taken := vocabulary(kinds).get(word)) is not None:
+        return f"{word} is typed for {kinds[taken[0]].name} already. Choose another."
+    if is_surfaces(word):
+        return f"{word} reads as surfaces of a tooth. Choose another."
+    for kind in kinds.values():
+        if word in option_words(kind):
+            return f"{word} says something of {kind.name} already. Choose another."
+    if word in STATUS_WORDS or word in AREAS or word.upper() in CANALS or word in WORDS_OF_LINE:
+        return f"{word} means something else in a line already. Choose another."
+    if any(parts.fullmatch(word) for parts in _PARTS.values()):
+        return f"{word} reads as a tooth. Choose another."
+    return ""
 
 
 def option_words(kind: Kind) -> dict[str, tuple[str, str]]:

@@ -19,6 +19,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from clinic import access, clock
+from clinic.chart.kinds import Scope
 from clinic.extensions import db
 from clinic.models import (
     Assignment,
@@ -34,6 +35,7 @@ from clinic.models import (
 from clinic.operations.chairs import add_chair, retire_chair
 from clinic.operations.departments import close_department, open_department
 from clinic.operations.notices import tell
+from clinic.operations.own_kinds import add_own_kind, retire_own_kind
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
 from tests.asked import student_asks
@@ -68,6 +70,7 @@ TYPED = {
 }
 TYPED_IN = {
     "POST /settings/departments": {"letter": "Z"},
+    "POST /chart-kinds/new": {"word": "topical"},
     "POST /displays/pair": {"code": "ABC123"},
     "POST /requests/new": {"code": "P-2026-00098"},
     "POST /assignments/students/<int:student_id>/leaving": {"confirm": PEOPLE["kamal"][0]},
@@ -132,6 +135,13 @@ def furnish(world: World) -> list[str]:
     close_department(last.id, version=last.version, actor=adel)
     retired = add_chair(world.departments["restorative"], name="A0", actor=adel)
     retire_chair(retired.id, version=retired.version, actor=adel)
+    add_own_kind(
+        name="Sutures", word="sutures", scope=Scope.SPAN, is_treatment=True, rule="bar", pattern="dashed", actor=adel
+    )
+    former_kind = add_own_kind(
+        name="Old", word="oldkind", scope=Scope.WHOLE, is_treatment=False, rule="crown", actor=adel
+    )
+    retire_own_kind(former_kind.id, version=former_kind.version, actor=adel)
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(
         BrokenGlass(

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from clinic import access, clock
 from clinic.access import ROLE_PERMISSIONS, Permission, Role
+from clinic.chart.kinds import Scope
 from clinic.extensions import db
 from clinic.models import (
     Alert,
@@ -24,6 +25,7 @@ from clinic.models import (
     Display,
     GlassReason,
     Notice,
+    OwnKind,
     Priority,
     QueueEntry,
     Request,
@@ -131,6 +133,19 @@ def deepen(world: World) -> None:
             actor=ruwan,
         )
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
+    db.session.add(
+        OwnKind(
+            code="own-1",
+            name="Varnish",
+            word="varnish",
+            scope=Scope.SURFACES,
+            is_treatment=True,
+            rule="zone",
+            pattern="dots",
+            created_at=at,
+            created_by_id=world.people["adel"],
+        )
+    )
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
 
@@ -162,6 +177,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),
+        "own_kind_id": db.session.scalar(select(OwnKind.id).order_by(OwnKind.id).limit(1)),
         "token": "no-such-token-0123456789",
         "filename": "css/app.css",
         "group": "queue",

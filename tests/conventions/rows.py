@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from clinic import audit, clock
+from clinic.chart.kinds import Scope
 from clinic.extensions import db
 from clinic.models import (
     Alert,
@@ -20,6 +21,7 @@ from clinic.models import (
     JobRun,
     Judgement,
     Notice,
+    OwnKind,
     Patient,
     PatientToken,
     QueueEntry,
@@ -125,6 +127,17 @@ def grow(world: World, count: int) -> None:
                 created_at=at,
             ),
             Display(token_hash=f"{number:064d}", name=f"Screen {number}", created_at=at, paired_at=at),
+            OwnKind(
+                code=f"own-m{number}",
+                name=f"Own {number}",
+                word=f"own{number}",
+                scope=Scope.WHOLE,
+                is_treatment=False,
+                rule="icon",
+                letter="Ow",
+                created_at=at,
+                created_by_id=ruwan,
+            ),
             JobRun(name="expire-requests", started_at=at, ended_at=at, succeeded=True),
         ]
         for holder, held, end in (

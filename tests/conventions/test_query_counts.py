@@ -41,6 +41,9 @@ NO_LIST = {
     "/approvals/waiting",
     "/audit/<int:event_id>",
     "/chairs/<int:chair_id>/out-of-service",
+    "/chart-kinds/<int:own_kind_id>",
+    "/chart-kinds/new",
+    "/chart-kinds/preview",
     "/display",  # the newest calls, eight at most
     "/display/board",
     "/go-to",
