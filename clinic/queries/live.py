@@ -28,7 +28,8 @@ def care_topics(viewer: User) -> set[str]:
     """The queues and calls of departments the viewer may hear of.
 
     Front desk and nurses: every department. Supervisors and students: their own, and those of visits under them that are
-    planned or going on (students: of patients they still have). Administrators: none. At most one query.
+    planned or going on (students: of patients they still have; a broken glass adds none, as it ends while the stream goes on).
+    Administrators: none. At most one query.
     """
     if viewer.role is Role.ADMIN:
         return set()
@@ -38,7 +39,7 @@ def care_topics(viewer: User) -> set[str]:
         of_visits = select(Visit.department_id).where(
             Visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED)),
             or_(
-                and_(Visit.student_id == viewer.id, scope.may_see(viewer, Visit.patient_id)),
+                and_(Visit.student_id == viewer.id, scope.is_given(viewer, Visit.patient_id)),
                 Visit.supervisor_id == viewer.id,
             ),
         )

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from clinic import live, live_stream
+from clinic import clock, live, live_stream
 from clinic.extensions import db
-from clinic.models import AuthSession, Role, User
+from clinic.models import AuthSession, BrokenGlass, GlassReason, Role, User
 from clinic.operations.assignments import end_assignment
 from clinic.queries.assignments import running_of
 
@@ -212,6 +212,30 @@ def test_an_ended_assignment_closes_the_stream_and_takes_its_topics(app, browser
         texts(again, 1)
         (stream,) = hub.streams
         assert elsewhere not in stream.topics
+
+
+def test_a_broken_glass_lets_nobody_hear_of_a_department(app, browser_of, hub, world):
+    """It ends after an hour, and the stream goes on."""
+    with app.app_context():
+        at = clock.now()
+        world.visit("wu").student_id = world.people["kamal"]
+        db.session.add(
+            BrokenGlass(
+                user_id=world.people["kamal"],
+                patient_id=world.patients["wu"],
+                reason=GlassReason.EMERGENCY,
+                words="Fainted",
+                opened_at=at,
+                expires_at=at + timedelta(hours=1),
+            )
+        )
+        db.session.commit()
+    kamal = browser_of("kamal")
+    assert kamal.get(f"/patients/{world.patients['wu']}").status_code == 200
+    with listening(kamal) as answer:
+        texts(answer, 1)
+        (stream,) = hub.streams
+        assert f"queue:{world.departments['orthodontics']}" not in stream.topics
 
 
 def test_a_fourth_stream_of_one_session_polls_instead(browser_of, hub):
