@@ -59,7 +59,7 @@ from tests.world import PATIENTS
 PARTS = share(4, 1)
 STEPS = share(10_000, int(os.environ.get("STEPS", "60"))) // PARTS
 EPISODE = 150  # steps before everything begins anew
-EVERYWHERE = share(25, 20)
+EVERYWHERE = share(50, 20)
 WATCHED = ("ruwan", "nimal", "adel", "silva", "sato", "kamal", "leela", "omar")
 # Of the others, to whom assignments and visits mean nothing, only those whose patients the step changed, and all with the full rounds.
 ALWAYS = ("student", "supervisor")
