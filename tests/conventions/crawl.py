@@ -72,6 +72,8 @@ TYPED_IN = {
     "POST /settings/departments": {"letter": "Z"},
     "POST /chart-kinds/new": {"word": "topical"},
     "POST /displays/pair": {"code": "ABC123"},
+    "POST /patients/<int:patient_id>/chart/strokes": {"line": "37 o car3"},
+    "POST /patients/<int:patient_id>/chart/entries/<int:chart_entry_id>/correct": {"detail_icdas": "4"},
     "POST /requests/new": {"code": "P-2026-00098"},
     "POST /assignments/students/<int:student_id>/leaving": {"confirm": PEOPLE["kamal"][0]},
 }

@@ -22,6 +22,7 @@ from clinic.models import (
     AuthSession,
     BrokenGlass,
     CallReason,
+    ChartEntry,
     Display,
     GlassReason,
     Notice,
@@ -35,6 +36,7 @@ from clinic.models import (
     SupervisorCall,
     Visit,
 )
+from tests.charting import chart_line
 from tests.person import Person
 from tests.world import World
 
@@ -132,6 +134,17 @@ def deepen(world: World) -> None:
             reason="Lives nearby",
             actor=ruwan,
         )
+    for name, person in (
+        ("fernando", "kamal"),
+        ("perera", "leela"),
+        ("wu", "omar"),
+        ("nadia", "ruwan"),  # an operation asks whose patient it is; what a role may do is the route's question
+        ("archie", "ruwan"),
+    ):
+        patient = world.patient(name)
+        patient.archived_at, since = None, patient.archived_at  # charted before that
+        chart_line(patient, "16 mo car; 46 rct plan", actor=world.user(person))
+        patient.archived_at = since
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
     db.session.add(
         OwnKind(
@@ -174,6 +187,9 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "person_id": world.people["omar"],
         "display_id": db.session.scalar(select(Display.id).order_by(Display.id).limit(1)),
         "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),
+        "chart_entry_id": newest(ChartEntry, ChartEntry.patient_id),
+        "stroke": 1,
+        "place": "46",
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),
