@@ -6,7 +6,7 @@ silence: what was converted, proposed or continued is a remark.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -99,7 +99,8 @@ def read(text: str, mouth: Mouth, *, numbering: Numbering | str = Numbering.FDI,
             clause.append(_Word(match.group(), match.start()))
     line.take(clause)
     meaning = tuple(words.sentence(entry, numbering=numbering, kinds=mouth.kinds) for entry in line.entries)
-    return Reading(tuple(line.entries), tuple(line.tokens), tuple(dict.fromkeys(line.remarks)), meaning)
+    remarks = tuple(dict.fromkeys([*line.conversions, *line.remarks]))
+    return Reading(tuple(line.entries), tuple(line.tokens), remarks, meaning)
 
 
 @dataclass
@@ -130,7 +131,17 @@ class _Line:
     tokens: list[Token] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     teeth_before: list[tuple[str, str]] = field(default_factory=list)
+    converted: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # letter typed, letter meant, to teeth
     suggestions: int = 0
+
+    @property
+    def conversions(self) -> Iterator[str]:
+        """`11 and 12 have no occlusal surface (O): incisal (I) is meant.`"""
+        for (typed, letter), keys in self.converted.items():
+            verb = "has" if len(keys) == 1 else "have"
+            yield (
+                f"{self.shown(keys)} {verb} no {teeth.NAMES[typed]} surface ({typed}): {teeth.NAMES[letter]} ({letter}) is meant."
+            )
 
     @cached_property
     def vocabulary(self) -> dict[str, tuple[str, Mapping[str, str]]]:
@@ -211,6 +222,7 @@ class _Clause:
         self.line, self.words = line, found
         self.mouth = line.mouth
         self.teeth: list[tuple[str, str]] = []  # key and role, if one was typed
+        self.area_keys: list[str] = []  # of `upper`, `q1`, `all`
         self.jaw = ""
         self.said_surfaces = ""  # as typed, small
         self.details: dict[str, str] = {}
@@ -226,8 +238,7 @@ class _Clause:
     # --- reading words ------------------------------------------------------------------------------------------------
 
     def entries(self) -> list[Entry]:
-        if not self.read_teeth(self.words[0], is_head=True) and not self.words[0].problem:
-            pass  # a kind may come first
+        self.read_teeth(self.words[0], is_head=True)
         self.find_kind()
         for at, word in enumerate(self.words):
             if not word.is_read:
@@ -499,7 +510,7 @@ class _Clause:
         )
         if not keys and word.low not in JAWS:
             word.problem = "There is no tooth there."
-        self.area_keys = [*getattr(self, "area_keys", []), *keys]
+        self.area_keys += keys
 
     def area(self, name: str) -> list[str]:
         if name in QUADRANT_WORDS and int(name[1]) > 4:
@@ -521,7 +532,7 @@ class _Clause:
             word.problem = "Say what it is, like car or comp."
             return []
         if kind.scope is not Scope.ARCH:
-            for key in getattr(self, "area_keys", ()):
+            for key in self.area_keys:
                 self.add_tooth(key, "")
         if not self.teeth and not self.jaw and self.line.teeth_before:
             self.teeth = list(self.line.teeth_before)
@@ -569,19 +580,17 @@ class _Clause:
         if self.canals or self.extent:
             entry = entry.changed(details={**entry.details, "canals": self.canals_text(key)})
         before = self.continued(kind, entry)
-        if len(before) == 1:
-            return [self.continuing(entry, before[0])]
         if len(before) > 1:
             word.problem = f"{self.line.shown([key])} has {len(before)} of this ahead: say the surfaces."
             return []
+        if before:
+            return [self.with_canals(self.continuing(entry, before[0]))]
         if kind.scope is Scope.SURFACES and not surfaces:
             if not kind.usual_surfaces and not kind.may_be_whole:
                 word.problem = f"{kind.name}: say on which surface of {self.line.shown([key])}."
                 return []
             entry = entry.changed(surfaces=kind.usual_surfaces)
-        if kind.code == "root_canal" and entry.status in DONE_HERE_OR_THERE and "canals" not in entry.details:
-            entry = entry.changed(details={**entry.details, "canals": _canals_text(canals_of(key), "full")})
-            self.line.remarks.append("Every canal is taken as filled to the apex: say the canals if not, like mb half.")
+        entry = self.with_canals(entry)
         return [entry, *self.successor(key, entry)]
 
     def successor(self, key: str, entry: Entry) -> list[Entry]:
@@ -591,16 +600,21 @@ class _Clause:
         return [entry.changed(kind="erupted", teeth=((teeth.tooth(key).place, ""),))]
 
     def stored_surfaces(self, key: str) -> str:
-        """The surfaces as stored, with a remark on each letter that the tooth calls otherwise."""
+        """The surfaces as stored; a letter that the tooth calls otherwise is remembered for a remark."""
         stored = _stored(self.said_surfaces)
         for typed in self.said_surfaces.upper():
             place = SAME_PLACE.get(typed.lower(), typed.lower()).upper()
             if (letter := teeth.letter(key, place)) != typed:
-                tooth = self.line.shown([key])
-                self.line.remarks.append(
-                    f"{tooth} has no {teeth.NAMES[typed]} surface ({typed}): {teeth.NAMES[letter]} ({letter}) is meant."
-                )
+                self.line.converted.setdefault((typed, letter), []).append(key)
         return stored
+
+    def with_canals(self, entry: Entry) -> Entry:
+        """Of a root canal treatment that is done: where no canal was said, every one of them, to the apex."""
+        if entry.kind != "root_canal" or entry.status not in DONE_HERE_OR_THERE or "canals" in entry.details:
+            return entry
+        self.line.remarks.append("Every canal is taken as filled to the apex: say the canals if not, like mb half.")
+        canals = " ".join(f"{canal}:full" for canal in canals_of(entry.tooth))
+        return entry.changed(details={**entry.details, "canals": canals})
 
     def canals_text(self, key: str) -> str:
         said = dict.fromkeys(canals_of(key), self.extent) if self.extent else {}
@@ -730,10 +744,6 @@ def _asks(one: Field) -> str:
     return (
         f"the {label.lower()} ({listed_or(list(options))})" if options else f'the {label.lower()} in quotes, like "…"'
     )
-
-
-def _canals_text(canals: Iterable[str], extent: str) -> str:
-    return " ".join(f"{canal}:{extent}" for canal in canals)
 
 
 # What `?` shows: a heading, and lines of what one types with what it means.

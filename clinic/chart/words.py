@@ -157,9 +157,14 @@ def where(entry: Entry, kind: Kind, numbering: Numbering | str = Numbering.FDI) 
     return f"{place}, {surfaces}" if surfaces else place
 
 
+def spoken(keys: Sequence[str]) -> Sequence[str]:
+    """As one says them: outwards from the midline within a quadrant, else as they stand in the chart."""
+    return sorted(keys) if len({key[0] for key in keys}) == 1 else keys
+
+
 def object_teeth(entry: Entry, numbering: Numbering | str = Numbering.FDI) -> str:
     """`14 to 16` when they are neighbours, else the teeth one by one."""
-    keys = entry.keys
+    keys = spoken(entry.keys)
     if len(keys) > 2:
         try:
             if set(teeth.between(keys[0], keys[-1])) == set(keys):
@@ -220,7 +225,7 @@ def _together(entry: Entry, kind: Kind, numbering: Numbering | str) -> list[str]
         return [f"{'between' if len(beside) > 1 else 'beside'} {teeth_listed(beside, numbering)}"] if beside else []
     said = []
     for role in kind.roles if len(kind.roles) > 1 else ():
-        keys = [key for key, its in entry.teeth if its == role]
+        keys = spoken([key for key, its in entry.teeth if its == role])
         if keys:
             one, many = ROLE_WORDS[role]
             said.append(f"{one if len(keys) == 1 else many} {teeth_listed(keys, numbering)}")

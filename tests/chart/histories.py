@@ -4,7 +4,7 @@ import random
 
 from clinic.chart import teeth
 from clinic.chart.entry import Entry
-from clinic.chart.kinds import Kind, Scope, Status
+from clinic.chart.kinds import Kind, Scope
 from clinic.chart.mouth import Mouth
 
 
