@@ -44,8 +44,6 @@ from clinic.queries import scope
 REASON_LENGTH = 500
 NAME_LENGTH = 120
 MOST_AT_ONCE = 60  # entries of one stroke
-# What was completed goes back to these only with a supervisor.
-BACK = (Status.PLANNED, Status.IN_PROCESS)
 BY_SOMEBODY = (Status.IN_PROCESS, Status.COMPLETED)  # at a visit, with a performer
 
 
@@ -94,10 +92,10 @@ def chart_stroke(
     held = {entry.thread: entry for entry in desk.mouth.entries}
     _refuse_stale(desk, seen, [*entries, *(held[each.thread] for each in entries if each.thread in held)], mine=entries)
     told = line(reason)
-    written = [(_made(desk, each, held.get(each.thread), told), held.get(each.thread)) for each in entries]
-    for each, before in written:
-        if each.thread and before is None:
+    for each in entries:
+        if each.thread and each.thread not in held:
             raise DomainError(f"What this goes on from is no longer on the chart: {_told(desk, each)}. Reload to see.")
+    written = [(_made(desk, each, held.get(each.thread), told), held.get(each.thread)) for each in entries]
     _judge(desk, written, told)
     return _write(desk, written, act="chart.stroke", said="Charted")
 
@@ -561,16 +559,12 @@ def _check_way(desk: Desk, before: Entry, entry: Entry, reason: str) -> None:
         if before.status is Status.COMPLETED:
             _check_may_take_back(desk, [before], reason)
         return
-    goes_back = before.status is Status.COMPLETED and entry.status in BACK
-    if not goes_back and not may_follow(before.status, entry.status):
+    if (
+        not may_follow(before.status, entry.status) and before.status is not Status.COMPLETED
+    ):  # of that the rules say more
         raise DomainError(
             f"What is “{before.status.words}” does not become “{entry.status.words}”: {_told(desk, before)}."
         )
-    if goes_back:
-        if desk.actor.role is not Role.SUPERVISOR:
-            raise DomainError("What is completed goes back only with a supervisor. Ask yours to do it.")
-        needed(reason, "Write why what was completed goes back.")
-        _check_may_take_back(desk, [before], reason)
 
 
 def _check_performer(desk: Desk, performer_id: int | None) -> None:
