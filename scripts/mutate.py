@@ -10,6 +10,7 @@ import ast
 import copy
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -20,15 +21,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-# In turns, the quickest to notice first: collecting thousands of tests takes longer than running these few.
+# In turns, the quickest to notice first: collecting thousands of tests takes longer than running these few. Before them come those
+# that bear the mutated module's name; of a view first of all the test that reads the permission of each.
+VIEWS = ["tests/conventions/test_access.py"]
 TURNS = (
     ["tests/conventions/test_access.py", "tests/queries/test_scope.py"],
     ["tests/queries", "tests/routes", "tests/operations"],
     ["tests/conventions"],
 )
+# Modules after which no test is named.
+NEAR = {
+    "clinic/access.py": ["tests/routes/test_auth.py", "tests/routes/test_lock.py", "tests/routes/test_account.py"],
+    "clinic/security.py": ["tests/routes/test_auth.py", "tests/routes/test_errors.py"],
+    "clinic/sessions.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
+}
 COPIED = (
     "clinic",
     "tests",
@@ -149,19 +160,23 @@ def _inside(tree: ast.AST, node: ast.AST, functions: set[str]) -> bool:
     )
 
 
-def survives(mutant: Mutant, folder: Path, worker: str) -> bool:
-    """Whether the tests stay green in a copy of the tree that has this mutant."""
+def noticed_by(mutant: Mutant, folder: Path, worker: str) -> str:
+    """The first test that fails in a copy of the tree that has this mutant; empty when it survives."""
     path = folder / mutant.path
     original = path.read_text()
     path.write_text(mutant.source)
+    first = VIEWS if mutant.path.startswith("clinic/blueprints") else []
+    turns = (turn for turn in (first, _near(mutant), *TURNS) if turn)
     try:
-        return all(_is_green(turn, folder, worker) for turn in (TURNS[0], _near(mutant), *TURNS[1:]) if turn)
+        return next((test for turn in turns if (test := _failure(turn, folder, worker))), "")
     finally:
         path.write_text(original)
 
 
 def _near(mutant: Mutant) -> list[str]:
     """The tests that bear the name of the mutated module, or of its feature."""
+    if mutant.path in NEAR:
+        return NEAR[mutant.path]
     path = Path(mutant.path)
     name = path.parent.name if path.stem == "routes" else path.stem
     folders = ("queries", "routes", "operations")
@@ -178,24 +193,29 @@ def _unchanged() -> Mutant:
     return Mutant(path, 0, "nothing", ast.unparse(ast.parse((ROOT / path).read_text())))
 
 
-def _is_green(tests: list[str], folder: Path, worker: str) -> bool:
+def _failure(tests: list[str], folder: Path, worker: str) -> str:
+    """The first of these tests that fails; empty when they are green, or all of them are among the slow ones."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests]
-        + ["-m", "not slow and not browser and not server and not soak"],
+        + ["-m", "not slow and not browser and not server and not soak", "--timeout", "1800"],
         cwd=folder,
         env=os.environ | {"PYTEST_XDIST_WORKER": worker},
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        timeout=3600,  # a busy machine is no proof of anything
+        text=True,
+        timeout=7200,  # that the machine is busy must notice nothing
     )
-    return run.returncode == 0
+    if run.returncode in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        return ""
+    named = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
+    return named[1] if named else f"pytest ended with {run.returncode}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="mutate")
     parser.add_argument("--share", type=int, default=0, help="how many mutants; 0 for all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--after", type=int, default=0, help="leave out the first so many")
+    parser.add_argument("--after", type=int, default=0, help="go on after the first so many")
     parser.add_argument("--list", action="store_true", help="only name them")
     options = parser.parse_args()
     chosen = mutants()
@@ -218,25 +238,27 @@ def main() -> None:
     for number in range(2):
         copies.put((f"mutant{number}", _copy(base / f"copy{number}")))
 
-    def judge(mutant: Mutant) -> tuple[Mutant, bool]:
+    def judge(mutant: Mutant) -> tuple[Mutant, str]:
         worker, folder = copies.get()
         try:
-            return mutant, survives(mutant, folder, worker)
+            return mutant, noticed_by(mutant, folder, worker)
         finally:
             copies.put((worker, folder))
 
     survivors = []
     try:
-        _, alive = judge(_unchanged())
-        if not alive:
-            sys.exit("The tests are red without any mutant; mend them first.")
+        if not options.after:  # the run that is gone on with has seen to it
+            _, red = judge(_unchanged())
+            if red:
+                sys.exit(f"{red} is red without any mutant; mend it first.")
         with ThreadPoolExecutor(2) as pool:
-            for number, (mutant, alive) in enumerate(pool.map(judge, chosen), 1):
+            for number, (mutant, test) in enumerate(pool.map(judge, chosen), 1 + options.after):
+                said = f"killed by {test}" if test else "SURVIVES"
                 print(
-                    f"{number}/{len(chosen)} {'SURVIVES' if alive else 'killed'} {mutant.path}:{mutant.line} {mutant.what}",
+                    f"{number}/{options.after + len(chosen)} {mutant.path}:{mutant.line} {mutant.what}: {said}",
                     flush=True,
                 )
-                survivors += [mutant] if alive else []
+                survivors += [] if test else [mutant]
     finally:
         if server:
             server.stop(kill=True)
