@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from clinic import clock, passwords
+from clinic import clock, demo_charts, passwords
 from clinic.extensions import db
 from clinic.models import (
     Alert,
@@ -179,6 +179,8 @@ def seed(*, patients: int, years: int, seed: int, say: SAYS = lambda _line: None
     _store(_glasses(clinic))
     _store((Counter, {"name": name, "value": value}) for name, value in sorted(clinic.counters.items()))
     db.session.flush()
+    say("charts")
+    _store(demo_charts.rows(seed, clinic.new_id, clinic.at))
     say("requests")
     _ask(clinic)
 

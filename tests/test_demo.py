@@ -7,9 +7,29 @@ from flask_migrate import upgrade
 from sqlalchemy import func, select
 
 from clinic import clock, create_app, demo
+from clinic.approvals.chart_version import facts, item
+from clinic.chart.form import flaw
+from clinic.chart.versions import mouth_from
 from clinic.extensions import db
-from clinic.models import Booking, Counter, Patient, QueueEntry, Stage, User, Visit, VisitStatus
+from clinic.models import (
+    Booking,
+    Chart,
+    ChartVersion,
+    Counter,
+    Patient,
+    QueueEntry,
+    SignOff,
+    SignOffStatus,
+    Stage,
+    User,
+    Visit,
+    VisitStatus,
+)
+from clinic.operations.chart import cut_left_open, verify_versions
+from clinic.operations.sign_off import why_own
 from clinic.operations.visits import check_in
+from clinic.queries.chart import mouth_of
+from clinic.queries.sign_offs import waiting_sign_offs
 from tests.conftest import fresh_mariadb, make_config
 from tests.conventions.test_migrations import MIGRATIONS
 
@@ -118,3 +138,24 @@ def test_work_goes_on_where_the_demo_stops(clinic):
     ).all()
     assert entry.stage is Stage.WAITING
     assert len(tickets) == len(set(tickets))
+
+
+def test_charts_obey_their_rules(clinic):
+    """Every version reads as it was cut and holds what the rows say; the job of first versions finds nothing to do."""
+    verdict = verify_versions()
+    assert verdict.is_good, verdict.sentence
+    assert cut_left_open(clock.now()) == 0
+    strokes = dict(db.session.execute(select(Chart.patient_id, Chart.stroke)).all())
+    assert len(strokes) > PATIENTS // 4
+    for version in db.session.scalars(select(ChartVersion)):
+        mouth = mouth_of(version.patient_id, upto=version.stroke)
+        assert mouth_from(version.body) == mouth
+        assert [flaw(entry, mouth) for entry in mouth.entries] == [""] * len(mouth.entries)
+        assert version.stroke <= strokes[version.patient_id]
+    statuses = db.session.scalars(select(SignOff.status)).all()
+    assert set(statuses) == {SignOffStatus.PENDING, SignOffStatus.APPROVED, SignOffStatus.RETURNED}
+    supervisor = db.session.scalars(select(User).where(User.email == "supervisor@demo.test")).one()
+    waiting = waiting_sign_offs(supervisor)
+    assert len(waiting) == 3
+    assert not any(why_own(each, each.chart_version, supervisor) for each in waiting)
+    facts(supervisor, item(supervisor, waiting[0].id))

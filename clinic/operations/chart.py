@@ -303,29 +303,7 @@ def _cut(
     visit = db.session.get(Visit, visit_id) if visit_id else None
     number = last.number + 1 if last else 1
     mouth = Mouth(charts.base_of(chart), tuple(charts.holding(chart.patient_id)), charts.catalogue(), chart.dentition)
-    about = {
-        "clinic": settings.read("clinic_name"),
-        "code": patient.code,
-        "patient": patient.name,
-        "birth_date": patient.birth_date.isoformat(),
-        "sex": str(patient.sex),
-        "patient_id": patient.id,
-        "number": number,
-        "why": str(why),
-        "name": name,
-        "at": at.isoformat(),
-        "day": clock.local(at).date().isoformat(),
-        "time": clock_time(at),
-        "stroke": chart.stroke,
-        "author": author.name,
-        "author_id": author.id,
-        "author_role": str(author.role),
-        "numbering": str(author.numbering or Numbering.FDI),
-        "legend": author.legend or "neutral",
-        "visit_id": visit_id,
-        "visit_day": clock.local(visit.starts_at).date().isoformat() if visit else "",
-        "visit_reason": visit.reason if visit else "",
-    }
+    about = about_version(patient, author, visit, number=number, why=why, name=name, at=at, stroke=chart.stroke)
     body = versions.body_of(mouth, about)
     before = last.sha256 if last else ""
     sha256 = versions.digest(before, body)
@@ -354,6 +332,43 @@ def _cut(
         after={"number": number, "stroke": chart.stroke, "sha256": sha256},
     )
     return version
+
+
+def about_version(
+    patient: Patient,
+    author: User,
+    visit: Visit | None,
+    *,
+    number: int,
+    why: VersionReason,
+    name: str,
+    at: datetime,
+    stroke: int,
+) -> dict[str, Any]:
+    """What a version says of itself: whose it is, as they were called then; which, why, by whom, at which visit; how it was shown."""
+    return {
+        "clinic": settings.read("clinic_name"),
+        "code": patient.code,
+        "patient": patient.name,
+        "birth_date": patient.birth_date.isoformat(),
+        "sex": str(patient.sex),
+        "patient_id": patient.id,
+        "number": number,
+        "why": str(why),
+        "name": name,
+        "at": at.isoformat(),
+        "day": clock.local(at).date().isoformat(),
+        "time": clock_time(at),
+        "stroke": stroke,
+        "author": author.name,
+        "author_id": author.id,
+        "author_role": str(author.role),
+        "numbering": str(author.numbering or Numbering.FDI),
+        "legend": author.legend or "neutral",
+        "visit_id": visit.id if visit else None,
+        "visit_day": clock.local(visit.starts_at).date().isoformat() if visit else "",
+        "visit_reason": visit.reason if visit else "",
+    }
 
 
 def last_version(patient_id: int) -> ChartVersion | None:
