@@ -36,7 +36,6 @@ OTHERWISE = {
     "v": "b",
     "mob": "mobility",
     "imp": "impacted",
-    "am.": "am",
     "filled": "fill",
     "extracted": "x",
     "pontic": "br",
@@ -386,7 +385,7 @@ class _Clause:
             return False
         if not is_surfaces(word.low):
             return False
-        if word.low in STATUS_WORDS and self.kind is not None:
+        if word.low in STATUS_WORDS and self.kind is not None and not self.has_letters(word.low):
             word.problem = "This may mean surfaces or a status."
             word.suggestion = STATUS_TYPED[STATUS_WORDS[word.low]][0]
             return True
@@ -398,6 +397,12 @@ class _Clause:
             else "-".join(teeth.NAMES[each.upper()] for each in word.low)
         )
         return True
+
+    def has_letters(self, letters: str) -> bool:
+        """Whether these are the first surfaces said, and just what the teeth said so far call theirs: `ip` on 11, though not on 36."""
+        places = [SAME_PLACE.get(letter, letter).upper() for letter in letters]
+        own = [teeth.letter(key, place) for key, _role in self.teeth for place in places]
+        return bool(own) and not self.said_surfaces and set(own) == set(letters.upper())
 
     def read_status(self, word: _Word) -> bool:
         if (status := STATUS_WORDS.get(word.low)) is None:
@@ -418,6 +423,9 @@ class _Clause:
     def unknown(self, word: _Word) -> None:
         if word.low in self.line.vocabulary:
             word.problem = "One kind to an entry: begin the next with ;"
+            return
+        if self.kind is not None and is_surfaces(word.low):
+            word.problem = f"{self.kind.name} is of a whole tooth, without surfaces."
             return
         word.problem = "This word is not known."
         if word.low in OTHERWISE:
@@ -529,7 +537,9 @@ class _Clause:
         word = self.words[max(self.kind_at, 0)]
         kind = self.kind
         if kind is None:
+            word = next((each for each in self.words if each.low in OTHERWISE), word)
             word.problem = "Say what it is, like car or comp."
+            word.suggestion = OTHERWISE.get(word.low, "")
             return []
         if kind.scope is not Scope.ARCH:
             for key in self.area_keys:
@@ -572,9 +582,6 @@ class _Clause:
         return entry.changed(**rest)
 
     def of_tooth(self, word: _Word, kind: Kind, key: str) -> list[Entry]:
-        if kind.scope is not Scope.SURFACES and self.said_surfaces:
-            word.problem = f"{kind.name} is of a whole tooth, without surfaces."
-            return []
         surfaces = self.stored_surfaces(key)
         entry = self.entry(kind, ((key, ""),), surfaces=surfaces)
         if self.canals or self.extent:
