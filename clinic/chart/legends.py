@@ -24,7 +24,7 @@ PATTERNS: dict[str, tuple[str, float, str, bool]] = {
     "grid": ("a grid", 4, "M2-1V5M-1 2H5", False),
     "tint": ("short dashes", 5, "M.4 1.2H2.4M2.9 3.7H4.9", False),
     "wavy": ("waves", 6, "M-1.5 3C-.5 .5 .5 .5 1.5 3S3.5 5.5 4.5 3S6.5 .5 7.5 3", False),
-    "half": ("fine diagonal lines", 2.6, "M-1 1L1-1M-1 3.6L3.6-1M1.6 3.6L3.6 1.6", False),
+    "half": ("fine diagonal lines", 3, "M-1 1L1-1M-1 4L4-1M2 4L4 2", False),
 }  # fmt: skip
 # Further styles of a mark: filled all over, an outline only, and lines that have no inside.
 STYLES = ("solid", *PATTERNS, "outline", "dotted-outline", "line")
@@ -88,7 +88,7 @@ class Legend:
 
 DASHES = {
     Status.FINDING: "",
-    Status.OPTION: "0.1 2.8",
+    Status.OPTION: "0.1 3",
     Status.PLANNED: "3.6 2.4",
     Status.IN_PROCESS: "8 2 0.1 2",
     Status.COMPLETED: "",

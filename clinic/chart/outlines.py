@@ -20,6 +20,7 @@ Curve = tuple[Point, Point, Point, Point]  # a cubic one: from, two handles, to
 ROOT_ROOM, CROWN_ROOM = 84, 46  # from the neck to the end of the drawing, and to the longest biting edge
 LANE = 53  # the middle of the lane of arrows, between side view and zones
 ZONES = 82  # the middle of the five-zone figure
+ASIDE = (44.0, -12.0)  # where the five-zone figure stands of a tooth outside of the row
 BRACE, TAGS, NUMBER, MIDDLE = 109, 119, 130, 140  # rows towards the other jaw
 WIDE, TALL, DEEP = 4.4, 4.2, 4.0  # pixels for a millimetre: across, crown, root
 # Millimetres: height of the crown, length of the roots, width, width at the neck. After Wheeler's tables, rounded.
@@ -129,6 +130,24 @@ def smooth(points: Sequence[Point], closed: bool = False) -> str:
     return "".join(said) + ("Z" if closed else "")
 
 
+def turned(path: str, angle: float, scale: float, dx: float, dy: float, about: Point = (0.0, 0.0)) -> str:
+    """A path after turning it about a point (degrees, from +y towards +x), scaling it, and moving that point."""
+    c, s = scale * math.cos(math.radians(angle)), scale * math.sin(math.radians(angle))
+    said: list[str] = []
+    pending: float | None = None
+    letter = ""
+    for command, value in TOKEN.findall(path):
+        if command:
+            letter = command
+        elif pending is None:
+            pending = float(value) - about[0]
+        else:
+            x, y = pending, float(value) - about[1]
+            said.append(f"{letter or ' '}{number(x * c + y * s + dx)} {number(y * c - x * s + dy)}")
+            pending, letter = None, ""
+    return "".join(said) + ("Z" if letter == "Z" else "")
+
+
 def circle(x: float, y: float, rx: float, ry: float | None = None) -> str:
     """A circle or ellipse of four curves."""
     ry = rx if ry is None else ry
@@ -169,13 +188,30 @@ def part_of(curve: Curve, share: float) -> str:
     return smooth(walked)
 
 
-@dataclass(frozen=True)
-class Root:
-    """One root of the frame: where it leaves the neck (from, to), its apex, how blunt it is."""
+def along(curve: Curve, share: float) -> Point:
+    """Where a share of a curve ends."""
+    numbers = [float(value) for _, value in TOKEN.findall(part_of(curve, share)) if value]
+    return numbers[-2], numbers[-1]
 
-    inner: float
-    outer: float
-    apex: Point
+
+def direction(angle: float) -> Point:
+    """The unit vector of an angle as `turned` understands it: 0 towards +y, 90 towards +x."""
+    return math.sin(math.radians(angle)), math.cos(math.radians(angle))
+
+
+def relative(path: str, x: float, y: float) -> str:
+    """A small picture drawn round 0,0 (any commands, capital letters) at a point of the screen."""
+    said = []
+    for command, numbers in re.findall(r"([A-Z])([^A-Z]*)", path):
+        values = [float(value) for value in re.findall(r"-?\d*\.?\d+", numbers)]
+        if command == "A":
+            moving = [values[at] + (x if at % 7 == 5 else y if at % 7 == 6 else 0) for at in range(len(values))]
+        elif command in "HV":
+            moving = [value + (x if command == "H" else y) for value in values]
+        else:
+            moving = [value + (y if at % 2 else x) for at, value in enumerate(values)]
+        said.append(command + " ".join(number(value) for value in moving))
+    return "".join(said)
 
 
 @dataclass(frozen=True)
@@ -188,7 +224,7 @@ class Zone:
     edge: tuple[Point, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outline:
     """A tooth in the frame. `back`: a root behind the others. `width`, `neck`: halves."""
 
@@ -211,6 +247,7 @@ class Outline:
     figure: str
     grid: str
     zones: dict[str, Zone]
+    stand: Point  # the middle of the figure
     half: Point  # of the figure: half width, half height
     centre: Point  # the same of the zone in the middle
 
@@ -246,23 +283,24 @@ class Outline:
 
 @cache
 def outline(key: str) -> Outline:
-    """The shapes of a tooth, turned to its quadrant. Raises KeyError for a supernumerary (see `extra_outline`)."""
+    """The shapes of a tooth, turned to its quadrant. Raises KeyError for a supernumerary (see `aside`)."""
     one = teeth.tooth(key)
-    jaw = ("upper" if one.is_upper else "lower") + (" primary" if one.is_primary else "")
-    return _shaped(one, MEASURES[jaw + key[1]])
+    return _shaped(one, MEASURES[_jaw(one) + key[1]])
 
 
 @cache
-def extra_outline(place: str, kind: str) -> Outline:
-    """The shapes of a supernumerary beside a place: a cone for a mesiodens, else a smaller tooth of that place."""
-    one = teeth.tooth(place)
+def aside(key: str, kind: str = "") -> Outline:
+    """The shapes of a tooth outside of the row, its five zones beside it: of a supernumerary at the place of a tooth, a cone when it is a
+    mesiodens; of a primary tooth that stayed."""
+    one = teeth.tooth(key)
     if kind == "mesiodens":
-        one = teeth.tooth(place[0] + "2")
-        made = _shaped(one, (8, 12, 5.4, 4.2), form="canine", shape=Shape.CANINE)
-    else:
-        jaw = "upper" if one.is_upper else "lower"
-        made = _shaped(one, MEASURES[jaw + place[1]])
-    return made
+        one = teeth.tooth(one.place[0] + "2")
+        return _shaped(one, (8, 12, 5.4, 4.2), form="canine", shape=Shape.CANINE, stand=ASIDE)
+    return _shaped(one, MEASURES[_jaw(one) + key[1]], stand=ASIDE)
+
+
+def _jaw(one: Tooth) -> str:
+    return ("upper" if one.is_upper else "lower") + (" primary" if one.is_primary else "")
 
 
 def _form(one: Tooth) -> str:
@@ -277,11 +315,15 @@ def _form(one: Tooth) -> str:
 
 
 def _shaped(
-    one: Tooth, measures: tuple[float, float, float, float], form: str = "", shape: Shape | None = None
+    one: Tooth,
+    measures: tuple[float, float, float, float],
+    form: str = "",
+    shape: Shape | None = None,
+    stand: Point = (0.0, ZONES),
 ) -> Outline:
     shape = shape or one.shape
     tall, deep, across, neck = measures
-    wide, high, low = (4.8, 4.5, 3.8) if one.is_primary else (WIDE, TALL, DEEP)
+    wide, high, low = (4.3 if shape is Shape.MOLAR else 4.8, 4.5, 3.8) if one.is_primary else (WIDE, TALL, DEEP)
     w, h, r = across * wide / 2, tall * high, deep * low
     n = neck * wide / 2
     biting = "M " + CROWNS[form or _form(one)]
@@ -296,7 +338,7 @@ def _shaped(
         half_width, half_height = half_width * 0.94, half_height * 0.9
     if shape is Shape.INCISOR and not one.is_upper:
         half_width -= 1.5
-    zones, figure, grid = _zones(one, half_width, half_height, corner, inner_width, inner_height, inner_corner)
+    zones, figure, grid = _zones((half_width, half_height, corner), (inner_width, inner_height, inner_corner), stand)
     sx = 1 if one.mesial_is_right else -1
     return Outline(
         key=one.key,
@@ -318,6 +360,7 @@ def _shaped(
         figure=figure,
         grid=grid,
         zones=zones,
+        stand=stand,
         half=(half_width, half_height),
         centre=(inner_width, inner_height),
     )
@@ -339,8 +382,8 @@ def _pair(n: float, mesial: Point, distal: Point, fork: Point, blunt: float) -> 
     b = blunt
     return (
         f"M{n} 2C{n * 1.06} {my * 0.3} {mx + b * 2.4} {my * 0.68} {mx + b * 0.9} {my + b}Q{mx + b * 0.4} {my} {mx} {my}"
-        f"Q{mx - b * 0.8} {my} {mx - b * 1.1} {my + b * 1.2}C{mx - b * 2.2} {my * 0.74} {fx + n * 0.2} {fy * 1.5} {fx} {fy}"
-        f"C{fx - n * 0.2} {fy * 1.5} {dx + b * 1.8} {dy * 0.74} {dx + b} {dy + b * 1.2}Q{dx + b * 0.7} {dy} {dx} {dy}"
+        f"Q{mx - b * 0.8} {my} {mx - b * 1.1} {my + b * 1.2}C{mx - b * 2.2} {my * 0.76} {fx + n * 0.22} {fy * 1.02} {fx} {fy}"
+        f"C{fx - n * 0.22} {fy * 1.02} {dx + b * 1.8} {dy * 0.76} {dx + b} {dy + b * 1.2}Q{dx + b * 0.7} {dy} {dx} {dy}"
         f"Q{dx - b * 0.5} {dy} {dx - b} {dy + b}C{dx - b * 2} {dy * 0.68} {-n * 1.04} {dy * 0.3} {-n} 2Z"
     )
 
@@ -480,28 +523,28 @@ def _centre(arc: Sequence[Point], radius: float) -> Point:
 
 
 def _zones(
-    one: Tooth, w: float, h: float, corner: float, iw: float, ih: float, inner_corner: float
+    rim_measures: tuple[float, float, float], core_measures: tuple[float, float, float], stand: Point
 ) -> tuple[dict[str, Zone], str, str]:
-    outer, inner = _round_box(w, h, corner), _round_box(iw, ih, inner_corner)
+    """The zones by surface, the figure's edge, and the lines inside of it; all of them where it stands."""
+    (w, h, _), (iw, ih, _) = rim_measures, core_measures
+    x, y = stand
+    outer, inner = _round_box(*rim_measures), _round_box(*core_measures)
     found: dict[str, Zone] = {}
-    places = ("B", "M", "L", "D")  # top, right, bottom, left of the frame
     middles = ((0.0, -(h + ih) / 2), ((w + iw) / 2, 0.0), (0.0, (h + ih) / 2), (-(w + iw) / 2, 0.0))
-    for surface, rim, core, middle in zip(places, outer, inner, middles, strict=True):
-        path = _edge(rim, w, h, corner) + _edge(core[::-1], iw, ih, inner_corner, "L") + "Z"
-        found[surface] = Zone(
-            surface,
-            moved(path, dy=ZONES),
-            (middle[0], middle[1] + ZONES),
-            tuple((x, y + ZONES) for x, y in (*rim, *core[::-1])),
-        )
-    centre = "".join(_edge(part, iw, ih, inner_corner, "L" if at else "M") for at, part in enumerate(inner)) + "Z"
-    centre_edge = tuple((x, y + ZONES) for part in inner for x, y in part[:-1])
-    found["O"] = Zone("O", moved(centre, dy=ZONES), (0, ZONES), centre_edge)
-    figure = "".join(_edge(part, w, h, corner, "L" if at else "M") for at, part in enumerate(outer)) + "Z"
+    for surface, rim, core, (mx, my) in zip(
+        "BMLD", outer, inner, middles, strict=True
+    ):  # top, right, bottom, left of the frame
+        path = _edge(rim, *rim_measures) + _edge(core[::-1], *core_measures, "L") + "Z"
+        edge = tuple((px + x, py + y) for px, py in (*rim, *core[::-1]))
+        found[surface] = Zone(surface, moved(path, dx=x, dy=y), (mx + x, my + y), edge)
+    centre = "".join(_edge(part, *core_measures, "L" if at else "M") for at, part in enumerate(inner)) + "Z"
+    found["O"] = Zone(
+        "O", moved(centre, dx=x, dy=y), stand, tuple((px + x, py + y) for part in inner for px, py in part[:-1])
+    )
+    figure = "".join(_edge(part, *rim_measures, "L" if at else "M") for at, part in enumerate(outer)) + "Z"
     spokes = "".join(line((rim[0], core[0])) for rim, core in zip(outer, inner, strict=True))
-    order = [*teeth.SURFACES]
     return (
-        {surface: found[surface] for surface in order},
-        moved(figure, dy=ZONES),
-        moved(spokes, dy=ZONES) + moved(centre, dy=ZONES),
+        {surface: found[surface] for surface in teeth.SURFACES},
+        moved(figure, dx=x, dy=y),
+        moved(spokes, dx=x, dy=y) + moved(centre, dx=x, dy=y),
     )
