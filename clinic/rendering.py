@@ -7,6 +7,7 @@ from flask_login import current_user
 
 from clinic import access, assets, clock, once, security, settings
 from clinic.approvals.inbox import number_waiting
+from clinic.chart.key import key_of
 from clinic.models import BrokenGlass, Patient
 from clinic.queries.glass import glasses_over
 from clinic.queries.notices import unread_notices
@@ -61,6 +62,7 @@ def init_app(app: Flask) -> None:
         now=clock.now,
         asset=assets.asset,
         toast=toast,
+        key_of=key_of,
         navigation=navigation,
         number_waiting=lambda: number_waiting(current_user),
         unread_notices=lambda: unread_notices(current_user),

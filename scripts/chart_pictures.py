@@ -15,7 +15,6 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from clinic.chart import drawing, legends  # noqa: E402
-from clinic.chart.key import key_of  # noqa: E402
 from clinic.chart.mouth import Mouth  # noqa: E402
 from tests.browser.conftest import CHROMIUM  # noqa: E402
 from tests.chart import pictured  # noqa: E402
@@ -48,8 +47,12 @@ def sheets():  # type: ignore[no-untyped-def]
             )
             yield f"kinds-{group.lower().replace(' ', '-')}-{legend}", cells, 1180
         for name in ("permanent", "mixed"):
-            yield f"key-{name}-{legend}", key_html(key_of(pictured.WHOLE[name], legend=legend)), TABLET
-        yield f"key-whole-{legend}", key_html(key_of(pictured.WHOLE["permanent"], legend=legend, whole=True)), TABLET
+            yield f"key-{name}-{legend}", key_html(drawing.drawing_of(pictured.WHOLE[name], legend=legend)), TABLET
+        yield (
+            f"key-whole-{legend}",
+            key_html(drawing.drawing_of(pictured.WHOLE["permanent"], legend=legend), whole=True),
+            TABLET,
+        )
         for name, mouth in pictured.WHOLE.items():
             for size, width in (("tablet", TABLET), ("a4", PAPER)):
                 yield f"mouth-{name}-{legend}-{size}", whole(mouth, legend), width

@@ -98,6 +98,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Drawing:
+    mouth: Mouth
     prefix: str
     legend: Legend
     numbering: Numbering
@@ -233,6 +234,7 @@ class _Board:
             if entry.id not in seen
         }
         return Drawing(
+            self.mouth,
             self.prefix,
             self.legend,
             self.numbering,
@@ -331,11 +333,21 @@ class _Board:
             ZoneDrawn(each, teeth.letter(key, each), outline.shown[each]) for each in teeth.SURFACES
         )  # fmt: skip
         return ToothDrawn(
-            key, words.tooth_sentence(self.mouth, key, self.numbering), presence, teeth.column(place), number(frame.x),
-            number(frame.y), frame.scale, _hit(outline, place, beneath, extra),
-            _body(outline, _look(presence, pontic, beneath), self._angle(key)), told, zones, tuple(found), tuple(said),
-            self._compared(key, outline, place),
-        )  # fmt: skip
+            key=key,
+            label="" if self.is_part else words.tooth_sentence(self.mouth, key, self.numbering),
+            presence=presence,
+            column=teeth.column(place),
+            x=number(frame.x),
+            y=number(frame.y),
+            scale=frame.scale,
+            hit=_hit(outline, place, beneath, extra),
+            body=_body(outline, _look(presence, pontic, beneath), self._angle(key)),
+            told=told,
+            zones=zones,
+            marks=tuple(found),
+            letters=tuple(said),
+            compared=self._compared(key, outline, place),
+        )
 
     def _angle(self, key: str) -> str:
         return next((str(entry.details.get("angle", "")) for entry in self.mouth.on(key, "impacted")[::-1]), "")
@@ -423,7 +435,7 @@ class _Board:
                     side = -1 if teeth.tooth(places[0]).is_right else 1
                     x = xs[0] + side * COLUMNS[places[0][1]] / 2 * (places[0][1] != "8" or 0.6)
                 found.append((key, places[0], x))
-        for key in teeth.PRIMARY:
+        for key in teeth.PRIMARY if not self.view else ():
             one = teeth.tooth(key)
             if one.is_upper == upper and not self.mouth.presence(key).is_gone and self.mouth.occupant(one.place) != key:
                 found.append((key, one.place, column_x(one.place)))

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from clinic.chart import teeth, words
 from clinic.chart.drawing import Drawing, drawing_of
 from clinic.chart.entry import Entry
-from clinic.chart.kinds import Group, Kind, Scope, Status
-from clinic.chart.legends import legend_of
+from clinic.chart.kinds import BUILT_IN, Group, Kind, Scope, Status
 from clinic.chart.mouth import Mouth
 from clinic.chart.teeth import Numbering
 
@@ -73,30 +73,22 @@ NUMBERED = {
 }
 
 
-def key_of(
-    mouth: Mouth, *, legend: str = "neutral", numbering: Numbering | str = Numbering.FDI, whole: bool = False
-) -> Key:
-    """The key of a mouth's drawing: of what is on it, or of everything there is."""
+def key_of(drawing: Drawing, whole: bool = False) -> Key:
+    """The key of a drawing: of what is on it, or of everything there is."""
+    mouth, legend = drawing.mouth, drawing.legend
     used = list(_everything(mouth) if whole else mouth.entries)
-    statuses = [
-        each
-        for each in Status
-        if each not in (Status.FINDING, Status.ENTERED_IN_ERROR) and any(entry.status is each for entry in used)
-    ]
-    shown: dict[tuple[str, tuple[tuple[str, str], ...]], Entry] = {}
-    for entry in used:
-        shown.setdefault((entry.kind, tuple(sorted(_telling(entry, mouth.kinds[entry.kind]).items()))), entry)
-    order = list(mouth.kinds)
+    said = {entry.status for entry in used if legend.ink(entry.status, entry.kind).letter}
+    shown = {(entry.kind, tuple(_telling(entry, mouth.kinds[entry.kind]).items())) for entry in used}
+    order = {code: at for at, code in enumerate(mouth.kinds)}
     kinds = [
-        _kind_shown(mouth.kinds[code], dict(details), mouth, legend, f"key-{at}-")
-        for at, (code, details) in enumerate(sorted(shown, key=lambda each: (order.index(each[0]), each[1])))
+        _kind_shown(mouth.kinds[code], details, legend.code, drawing.prefix)
+        for code, details in sorted(shown, key=lambda each: (order[each[0]], each[1]))
     ]
-    pictures = [_status_shown(each, mouth, legend, f"key-{each}-") for each in statuses]
-    named = legend_of(legend)
-    return Key(named.name, named.says, NUMBERED[Numbering(numbering)], tuple(pictures), tuple(kinds))
+    statuses = [_status_shown(each, legend.code, drawing.prefix) for each in Status if each in said]
+    return Key(legend.name, legend.says, NUMBERED[drawing.numbering], tuple(statuses), tuple(kinds))
 
 
-def sample(kind: Kind, status: Status, details: dict[str, str], kinds: Mouth) -> tuple[Mouth, tuple[str, ...]]:
+def sample(kind: Kind, status: Status, details: dict[str, str]) -> tuple[Mouth, tuple[str, ...]]:
     """A mouth with one entry of a kind, in which it makes sense, and the teeth to look at."""
     pairs = SAMPLE_TEETH.get(kind.code, (("36", ""),))
     if kind.scope in (Scope.SPAN, Scope.ARCH) and kind.code not in SAMPLE_TEETH:
@@ -112,14 +104,26 @@ def sample(kind: Kind, status: Status, details: dict[str, str], kinds: Mouth) ->
     if kind.code in ("implant_abutment", "implant_crown"):
         before.append(Entry("implant", Status.COMPLETED, pairs, id=3, thread=3))
     base = teeth.PERMANENT if not teeth.is_tooth(pairs[0][0]) or pairs[0][0] in teeth.PERMANENT else teeth.PRIMARY
-    return Mouth(base, (*before, entry), kinds.kinds), entry.keys
+    return Mouth(base, (*before, entry), {**BUILT_IN, kind.code: kind}), entry.keys
 
 
-def _kind_shown(kind: Kind, details: dict[str, str], mouth: Mouth, legend: str, prefix: str) -> KindShown:
+def _kind_shown(kind: Kind, details: tuple[tuple[str, str], ...], legend: str, prefix: str) -> KindShown:
+    if kind == BUILT_IN.get(kind.code):
+        return _built_in_shown(kind.code, details, legend, prefix)
+    return _shown(kind, dict(details), legend, prefix)
+
+
+@lru_cache(maxsize=1024)
+def _built_in_shown(code: str, details: tuple[tuple[str, str], ...], legend: str, prefix: str) -> KindShown:
+    return _shown(BUILT_IN[code], dict(details), legend, prefix)
+
+
+def _shown(kind: Kind, details: dict[str, str], legend: str, prefix: str) -> KindShown:
     status = Status.FINDING if Status.FINDING in kind.statuses else Status.COMPLETED
     status = status if status in kind.statuses else kind.statuses[-1]
-    made, keys = sample(kind, status, details, mouth)
-    picture = drawing_of(made, legend=legend, only=keys, view=_view(kind), prefix=prefix)
+    made, keys = sample(kind, status, details)
+    own = "-".join([kind.code, *details.values()])
+    picture = drawing_of(made, legend=legend, only=keys, view=_view(kind), prefix=f"{prefix}key-{own}-")
     said = [words.what(made.entries[-1], kind)]
     for name, value in details.items():
         said.append(SPOKEN[value] if name == "icdas" else kind.field(name).options.get(value, value))
@@ -151,9 +155,10 @@ def _view(kind: Kind) -> str:
     return "zones" if kind.scope is Scope.SURFACES else "side"
 
 
-def _status_shown(status: Status, mouth: Mouth, legend: str, prefix: str) -> StatusShown:
-    made, keys = sample(mouth.kinds["restoration"], status, {"material": "amalgam"}, mouth)
-    picture = drawing_of(made, legend=legend, only=keys, view="zones", prefix=prefix)
+@lru_cache(maxsize=64)
+def _status_shown(status: Status, legend: str, prefix: str) -> StatusShown:
+    made, keys = sample(BUILT_IN["restoration"], status, {"material": "amalgam"})
+    picture = drawing_of(made, legend=legend, only=keys, view="zones", prefix=f"{prefix}key-{status}-")
     return StatusShown(picture.legend.ink(status).letter, status.words, picture)
 
 

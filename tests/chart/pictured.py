@@ -58,7 +58,7 @@ def samples_of(kind: Kind) -> list[Sample]:
     wanted += [(status, variants(kind)[0]) for status in kind.statuses if status is not shown]
     found = []
     for status, details in wanted:
-        mouth, keys = sample(kind, status, details, Mouth((), (), KINDS))
+        mouth, keys = sample(kind, status, details)
         words = f"{kind.name}, {status.words}{' ' + ' '.join(details.values()) if details else ''}"
         found.append((words, mouth, keys))
     return found

@@ -6,25 +6,27 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from clinic.chart.drawing import Drawing
-from clinic.chart.key import Key
+from clinic.chart.key import key_of
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "clinic" / "templates"
 
 
 @cache
 def environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=select_autoescape(),
     )
+    made.globals["key_of"] = key_of
+    return made
 
 
 def svg_of(drawing: Drawing) -> str:
     return environment().get_template("chart/_chart.svg.jinja").render(drawing=drawing).strip()
 
 
-def key_html(key: Key) -> str:
-    return environment().get_template("chart/_key.html").render(key=key)
+def key_html(drawing: Drawing, whole: bool = False) -> str:
+    return environment().get_template("chart/_key.html").render(drawing=drawing, whole=whole)
