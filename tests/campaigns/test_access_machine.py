@@ -502,7 +502,9 @@ class Walk:
             asked = self.do(ruwan, move_visit, planned, to=VisitStatus.CANCEL_REQUESTED, version=planned.version)
             return asked and (patient, "cancel asked")
         if what < 0.85:
-            begins = clock.start_of(clock.local(self.at).date()) + timedelta(days=self.luck.randint(0, 2), hours=14)
+            with self.app.app_context():  # the clinic's zone is a setting
+                day = clock.start_of(clock.local(self.at).date())
+            begins = day + timedelta(days=self.luck.randint(0, 2), hours=14)
             return self.do(ruwan, schedule_visit, starts_at=begins, minutes=60, chair=None, **named) and (
                 patient,
                 department,
