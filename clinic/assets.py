@@ -8,6 +8,7 @@ from pathlib import Path
 
 import brotli
 from flask import Response, current_app, request, url_for
+from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.utils import safe_join
 
@@ -22,6 +23,11 @@ A_YEAR = "public, max-age=31536000, immutable"
 def asset(path: str) -> str:
     """The address of a static file. Modules that import each other by relative paths share the version."""
     return url_for("static", filename=f"v{_version_now()}/{path}")
+
+
+def inlined(path: str) -> Markup:
+    """One of our own stylesheets as an element, for documents that must be whole in themselves."""
+    return Markup(f"<style>{(STATIC / path).read_text('utf-8')}</style>")  # noqa: S704 - our own file
 
 
 def send(filename: str) -> Response:

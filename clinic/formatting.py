@@ -35,7 +35,11 @@ def clock_time(value: datetime) -> str:
 
 def age(born: date) -> str:
     """`34 y`; under six `3 y 2 m`; under one `5 m`."""
-    on = clock.today()
+    return age_at(born, clock.today())
+
+
+def age_at(born: date, on: date) -> str:
+    """The age on a day, as `age` says it."""
     months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
     years, rest = divmod(max(months, 0), 12)
     if years >= 6:
@@ -126,6 +130,7 @@ def init_app(app: Flask) -> None:
         exactly,
         clock_time,
         age,
+        age_at,
         wait,
         since,
         iso,

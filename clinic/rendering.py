@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
         setting=settings.read,
         now=clock.now,
         asset=assets.asset,
+        inlined=assets.inlined,
         toast=toast,
         key_of=key_of,
         navigation=navigation,

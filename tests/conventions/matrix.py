@@ -32,6 +32,8 @@ from clinic.models import (
     Request,
     RequestKind,
     Severity,
+    SignOff,
+    SignOffStatus,
     Stage,
     SupervisorCall,
     Visit,
@@ -73,6 +75,7 @@ class Cell:
 def deepen(world: World) -> None:
     """Add to the world what routes about visits, entries, calls, alerts, displays and sessions need. Commits."""
     from clinic.operations.calls import call_supervisor
+    from clinic.operations.chart import finish_first_charting
     from clinic.operations.notices import tell
     from clinic.operations.queue import call_to_chair, move
     from clinic.operations.requests import ask_assignment, ask_for_patient
@@ -134,17 +137,35 @@ def deepen(world: World) -> None:
             reason="Lives nearby",
             actor=ruwan,
         )
-    for name, person in (
-        ("fernando", "kamal"),
-        ("perera", "leela"),
-        ("wu", "omar"),
-        ("nadia", "ruwan"),  # an operation asks whose patient it is; what a role may do is the route's question
-        ("archie", "ruwan"),
+    for name, person, asker, status in (
+        ("fernando", "kamal", "kamal", SignOffStatus.WITHDRAWN),
+        ("perera", "leela", "silva", SignOffStatus.PENDING),
+        ("wu", "omar", "omar", SignOffStatus.PENDING),
+        # An operation asks whose patient it is; what a role may do is the route's question.
+        ("nadia", "ruwan", "kamal", SignOffStatus.WITHDRAWN),
+        ("archie", "ruwan", "kamal", SignOffStatus.WITHDRAWN),
     ):
         patient = world.patient(name)
         patient.archived_at, since = None, patient.archived_at  # charted before that
         chart_line(patient, "16 mo car; 46 rct plan", actor=world.user(person))
+        version = finish_first_charting(patient, actor=world.user(person))
+        chart_line(patient, "36 o car", actor=world.user(person))
         patient.archived_at = since
+        is_pending = status is SignOffStatus.PENDING
+        db.session.add(
+            SignOff(
+                patient_id=patient.id,
+                chart_version_id=version.id,
+                sha256=version.sha256,
+                department_id=world.departments["orthodontics" if name == "wu" else "restorative"],
+                asked_by_id=world.people[asker],
+                asked_at=at,
+                status=status,
+                decided_by_id=None if is_pending else world.people[asker],
+                decided_at=None if is_pending else at,
+                open_key=patient.id if is_pending else None,
+            )
+        )
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
     db.session.add(
         OwnKind(
@@ -189,6 +210,8 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "session_id": db.session.scalar(select(AuthSession.id).where(AuthSession.user_id == world.people["rita"])),
         "chart_entry_id": newest(ChartEntry, ChartEntry.patient_id),
         "stroke": 1,
+        "number": 1,
+        "sign_off_id": newest(SignOff, SignOff.patient_id),
         "place": "46",
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",

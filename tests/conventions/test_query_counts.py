@@ -44,6 +44,7 @@ NO_LIST = {
     "/chart-kinds/<int:own_kind_id>",
     "/chart-kinds/new",
     "/chart-kinds/preview",
+    "/chart/prints/verify",
     "/display",  # the newest calls, eight at most
     "/display/board",
     "/go-to",

@@ -11,3 +11,4 @@ import "./drafts.js";
 import "./lock.js";
 import "./board.js";
 import "./sheet.js";
+import "./as-of.js";
