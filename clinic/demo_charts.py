@@ -36,7 +36,7 @@ from clinic.models import (
 from clinic.operations.chart import about_version
 
 SHARE = 0.7  # of the patients who have been here
-MOST = 4000  # charts of one clinic; each with its versions, of some kilobytes
+MOST = 1500  # charts of one clinic; each with its versions, of some kilobytes
 MOST_VISITS = 6  # of one chart
 WAITING = 3  # sign-offs that wait, of each department
 F, P, X = Status.FINDING, Status.PLANNED, Status.EXISTING

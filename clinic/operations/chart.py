@@ -302,7 +302,9 @@ def _cut(
     patient, at = db.session.get_one(Patient, chart.patient_id), clock.now()
     visit = db.session.get(Visit, visit_id) if visit_id else None
     number = last.number + 1 if last else 1
-    mouth = Mouth(charts.base_of(chart), tuple(charts.holding(chart.patient_id)), charts.catalogue(), chart.dentition)
+    mouth = Mouth(
+        charts.base_of(chart), tuple(charts.holding(chart.patient_id, shared=True)), charts.catalogue(), chart.dentition
+    )
     about = about_version(patient, author, visit, number=number, why=why, name=name, at=at, stroke=chart.stroke)
     body = versions.body_of(mouth, about)
     before = last.sha256 if last else ""
@@ -372,9 +374,9 @@ def about_version(
 
 
 def last_version(patient_id: int) -> ChartVersion | None:
-    return db.session.execute(
-        select(ChartVersion).where(ChartVersion.patient_id == patient_id).order_by(ChartVersion.number.desc()).limit(1)
-    ).scalar_one_or_none()
+    """The newest version of a chart that the caller has locked."""
+    newest = select(ChartVersion).where(ChartVersion.patient_id == patient_id).order_by(ChartVersion.number.desc())
+    return db.session.execute(newest.limit(1).with_for_update(read=True)).scalar_one_or_none()
 
 
 @dataclass(frozen=True)
@@ -479,7 +481,9 @@ def _sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | Non
         locked(Patient, patient.id)  # of two who begin at once, one waits here
     visit = locked(Visit, found.id, shared=True) if found.id else None
     chart = locked_chart(patient.id) or _begun(patient, dentition, actor)
-    mouth = Mouth(charts.base_of(chart), tuple(charts.holding(patient.id)), charts.catalogue(), chart.dentition)
+    mouth = Mouth(
+        charts.base_of(chart), tuple(charts.holding(patient.id, shared=True)), charts.catalogue(), chart.dentition
+    )
     if visit is not None and visit.status is not VisitStatus.ARRIVED:
         visit = None
     desk = Desk(patient, chart, mouth, visit, actor)
@@ -728,7 +732,7 @@ def _refuse_stale(desk: Desk, seen: int, touching: Sequence[Entry], *, mine: Seq
     if seen == desk.chart.stroke:
         return
     touched = {place for entry in touching for place in _places(entry)}
-    theirs = [row for row in charts.written_since(desk.patient.id, seen) if touched & _places(row)]
+    theirs = [row for row in charts.rows_of(desk.patient.id, ChartEntry.stroke > seen) if touched & _places(row)]
     if theirs:
         raise _conflict(desk, theirs, mine)
 
@@ -738,7 +742,7 @@ def refuse_unseen(desk: Desk, seen: int) -> None:
     if seen > desk.chart.stroke:
         raise DomainError("This page shows a chart that is not there. Reload it.")
     if seen < desk.chart.stroke:
-        raise _conflict(desk, charts.written_since(desk.patient.id, seen), [])
+        raise _conflict(desk, charts.rows_of(desk.patient.id, ChartEntry.stroke > seen), [])
 
 
 def _places(entry: Entry) -> set[str]:

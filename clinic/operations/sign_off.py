@@ -215,7 +215,8 @@ def _version_to_send(desk: Desk) -> ChartVersion:
 
 
 def _standing(patient_id: int) -> SignOff | None:
-    return db.session.execute(select(SignOff).where(SignOff.open_key == patient_id)).scalar_one_or_none()
+    open_one = select(SignOff).where(SignOff.open_key == patient_id).with_for_update(read=True)
+    return db.session.execute(open_one).scalar_one_or_none()
 
 
 def _refuse_again(standing: SignOff | None) -> None:

@@ -257,49 +257,41 @@ def preset(birth_date: date, today: date) -> tuple[teeth.Dentition, tuple[str, .
     return dentition, teeth.present_at(dentition, years)
 
 
-def holding(patient_id: int, *, upto: int | None = None) -> list[Entry]:
+def holding(patient_id: int, *, upto: int | None = None, shared: bool = False) -> list[Entry]:
     """The entries that hold, or held after the stroke `upto`, with names, in the order in which they came to be so. One query.
 
     The order is by the first row of its thread in which the entry had the status it has: a corrected detail, or something taken back
-    and put back, stays in its place; what was planned and is now done comes where it was done.
+    and put back, stays in its place; what was planned and is now done comes where it was done. `shared`: as committed last, for whoever
+    has the chart locked.
     """
     row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
-    threads = (
-        select(
-            row.id,
-            func.min(row.id).over(partition_by=(thread, row.status)).label("place"),
-            func.max(row.id).over(partition_by=thread).label("last"),
-        )
-        .where(_written(patient_id, upto))
-        .subquery()
-    )
+    of_patient = select(
+        row.id,
+        func.min(row.id).over(partition_by=(thread, row.status)).label("place"),
+        func.max(row.id).over(partition_by=thread).label("last"),
+    ).where(_written(patient_id, upto))
+    threads = (of_patient.with_for_update(read=True) if shared else of_patient).subquery()
     rows = (
         _entries()
         .join(threads, and_(threads.c.id == row.id, threads.c.last == row.id))
         .where(row.status != Status.ENTERED_IN_ERROR)
         .order_by(threads.c.place)
     )
-    return [_entry(found) for found in db.session.execute(rows)]
+    return [_entry(found) for found in db.session.execute(rows.with_for_update(read=True) if shared else rows)]
 
 
 def last_of_threads(patient_id: int) -> dict[int, Entry]:
-    """The last row of every thread, those in error too, by thread. One query."""
+    """The last row of every thread, those in error too, by thread, as committed last. One query."""
     row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
     last = select(func.max(row.id)).where(row.patient_id == patient_id).group_by(thread)
-    rows = _entries().where(row.id.in_(last)).order_by(row.id)
+    rows = _entries().where(row.id.in_(last.with_for_update(read=True))).order_by(row.id).with_for_update(read=True)
     return {entry.thread: entry for entry in (_entry(found) for found in db.session.execute(rows))}
 
 
-def written_since(patient_id: int, stroke: int) -> list[Entry]:
-    """Every row written after a stroke, with names, oldest first. One query."""
-    rows = _entries().where(ChartEntry.patient_id == patient_id, ChartEntry.stroke > stroke)
-    return [_entry(found) for found in db.session.execute(rows.order_by(ChartEntry.id))]
-
-
 def rows_of(patient_id: int, condition: ColumnElement[bool]) -> list[Entry]:
-    """The rows of a patient under a condition, with names, oldest first. One query."""
-    rows = _entries().where(ChartEntry.patient_id == patient_id, condition)
-    return [_entry(found) for found in db.session.execute(rows.order_by(ChartEntry.id))]
+    """The rows of a patient under a condition, with names, oldest first, as committed last. One query."""
+    rows = _entries().where(ChartEntry.patient_id == patient_id, condition).order_by(ChartEntry.id)
+    return [_entry(found) for found in db.session.execute(rows.with_for_update(read=True))]
 
 
 def base_of(chart: Chart) -> tuple[str, ...]:

@@ -134,7 +134,9 @@ def test_an_approval_is_bound_to_what_was_sent(fernando, kamal, silva, session):
     assert charted.changed_since
     assert charted.changed_by == "Kamal Dias"
     assert charted.approved.chart_version.number == 1
-    acts = session.scalars(select(AuditEvent.act).where(AuditEvent.patient_id == fernando.id)).all()
+    acts = session.scalars(
+        select(AuditEvent.act).where(AuditEvent.patient_id == fernando.id).order_by(AuditEvent.id)
+    ).all()
     assert acts == ["chart.stroke", "chart.version", "chart.send", "chart.approve", "chart.stroke"]
 
 
