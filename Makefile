@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadgroup
 .DEFAULT_GOAL := help
 
-.PHONY: help run reset setup setup-tests check test soak bench permissions mutants screenshots format
+.PHONY: help run reset setup setup-tests check test soak bench permissions mutants screenshots chart-pictures chart-golden format
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -48,6 +48,12 @@ mutants: setup-tests ## take every check of who may do what away, one at a time:
 
 screenshots: setup-tests ## a picture of every page in three sizes, into screenshots/
 	$(PYTHON) scripts/screenshots.py
+
+chart-pictures: setup-tests ## every kind of chart entry in every status, and whole mouths, as sheets to look at: screenshots/chart/
+	$(PYTHON) scripts/chart_pictures.py
+
+chart-golden: setup-tests ## write tests/chart/golden/ anew: look at chart-pictures before you commit it
+	WRITE_GOLDEN=1 $(PYTHON) -m pytest -q tests/chart/test_golden.py
 
 format: setup-tests ## put the code into the one format
 	.venv/bin/ruff format .

@@ -5,7 +5,7 @@ is in `Drawing.undrawn` with the reason.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -275,10 +275,27 @@ class _Board:
             tip = 24 if outlines.outline(key).shape is teeth.Shape.MOLAR else 34
             down = neck - sy * (tip + outline.height * BENEATH_SIZE)
             yield self._tooth(place, place, _Frame(x, down, BENEATH_SIZE, outline), beneath=True)
+        tooth = self._tooth(key, place, _Frame(x, neck, 1, outlines.outline(key)))
         gone = teeth.tooth(place).predecessor if key == place else None
-        for entry in self.mouth.on(gone) if gone else ():
-            self.why.setdefault(entry.id, f"{teeth.shown(place, self.numbering)} stands in its place now.")
-        yield self._tooth(key, place, _Frame(x, neck, 1, outlines.outline(key)))
+        yield self._after(tooth, gone) if gone and self.mouth.on(gone) else tooth
+
+    def _after(self, tooth: ToothDrawn, gone: str) -> ToothDrawn:
+        """A permanent tooth whose predecessor has gone: while it has not erupted itself, the empty place says what became of that."""
+        last = [entry for entry in self.mouth.seen(gone) if self.mouth.kinds[entry.kind].presence is not None]
+        if self.mouth.presence(gone).is_gone:
+            for entry in self.mouth.on(gone):
+                if entry not in last[-1:] or tooth.presence.has_crown:
+                    self.why.setdefault(entry.id, f"{teeth.shown(tooth.key, self.numbering)} stands in its place now.")
+        if not last or not last[-1].status.is_there or tooth.presence.has_crown:
+            return tooth
+        entry = last[-1]
+        ink = self.legend.ink(entry.status, entry.kind)
+        x, y = outlines.outline(tooth.key).at(0, outlines.ZONES)
+        said = {"extraction": "X", "exfoliated": "Exf"}.get(entry.kind, "MO")
+        text = letters(x, y, f"{teeth.shown(gone, self.numbering)} {said}", 7.5, ink.stroke, PAPER)
+        mark = Mark(entry.id, entry.kind, entry.status, ink.stroke, ink.dash, (), (text,), 8)
+        told = words.sentence(entry, numbering=self.numbering, kinds=self.mouth.kinds)
+        return replace(tooth, marks=(*tooth.marks, mark), label=f"{tooth.label} {told}." if tooth.label else "")
 
     def _tooth(self, key: str, place: str, frame: _Frame, beneath: bool = False, extra: bool = False) -> ToothDrawn:
         outline, presence = frame.outline, self.mouth.presence(key)
@@ -324,7 +341,7 @@ class _Board:
             x, y = outline.stand
             sort = str(self.mouth.extras[key].details.get("type", "")) if key in self.mouth.extras else ""
             said = [letters(*outline.at(x, y - 31), shown, 15, WORD)]
-            said += [letters(*outline.at(x, y + 31), sort, 10.5, EDGE)] if sort else []
+            said += [letters(*outline.at(x + 6, y + 31), sort, 9.5, EDGE)] if sort else []
         else:
             said = [letters(*outline.at(0, outlines.NUMBER), shown, 10.5, WORD)]
         if not beneath:

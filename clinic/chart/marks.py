@@ -196,6 +196,7 @@ def decay(pen: Pen) -> None:
     icdas = pen.detail("icdas")
     style = "outline" if icdas in ("1", "2") else "half" if icdas in ("3", "4") else "solid"
     for each in pen.zones:
+        pen.path(ragged(each), PAPER, 3.6, stroke=PAPER)  # a rim of paper, on a filling too
         pen.path(ragged(each), pen.fill(style), 1.4)
         if style == "solid":
             pen.text(each.middle, icdas, 7.5, PAPER, "")
@@ -368,7 +369,7 @@ def impacted(pen: Pen) -> None:
     if angle == "buccal":
         pen.path(circle(x, y, 2.4), pen.ink.stroke, 1)
     elif angle:
-        ux, uy = outlines.direction(ANGLES[angle])
+        ux, uy = outlines.direction(ANGLES.get(angle, 0))
         pen.arrow((x + ux * 12, y + uy * 12), (x + ux * CIRCLE, y + uy * CIRCLE), 2)
     pen.text((0, y + CIRCLE + 6), LIES.get(angle, ""), 7)
 
