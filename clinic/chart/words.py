@@ -35,6 +35,14 @@ PART = {
     "with": "part of it",
 }
 
+WHY = {
+    "caries": "because of caries",
+    "perio": "for periodontal reasons",
+    "trauma": "because of trauma",
+    "ortho": "for orthodontic reasons",
+    "unknown": "nobody knows why",
+}
+
 
 @dataclass(frozen=True)
 class Said:
@@ -202,13 +210,7 @@ def _field_words(kind: Kind, name: str, value: str) -> str:
     if name == "grade":
         return f"grade {words}"
     if name == "why":
-        return (
-            f"because of {words}"
-            if value in ("caries", "trauma")
-            else f"{words} reasons"
-            if value in ("perio", "ortho")
-            else words
-        )
+        return WHY.get(value, words)
     if name == "angle":
         return f"lies {words}"
     if name == "class":
