@@ -82,9 +82,9 @@ def _missaid(entry: Entry, kind: Kind) -> str:
 
 def _wrong_canal(entry: Entry, value: str, options: object) -> str:
     assert isinstance(options, dict)
-    known = teeth.tooth(entry.tooth).canals if teeth.is_tooth(entry.tooth) else ()
     for word in value.split():
         canal, _, reach = word.partition(":")
-        if (known and canal not in known) or reach not in options:
-            return f"“{word}” is no canal of tooth {entry.tooth}: {', '.join(known)}, each with {', '.join(options)}."
+        if canal not in teeth.possible_canals(entry.tooth) or reach not in options:
+            usual = ", ".join(teeth.usual_canals(entry.tooth))
+            return f"“{word}” is no canal of tooth {entry.tooth}: usually {usual}, each with {', '.join(options)}."
     return ""

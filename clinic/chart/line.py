@@ -16,7 +16,7 @@ from clinic.chart import teeth, words
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import BUILT_IN, SHORT, STATUS_TYPED, Field, Kind, Scope, Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.rules import CANALS, MANY, canals_of, may_follow
+from clinic.chart.rules import MANY, may_follow
 from clinic.chart.teeth import Numbering
 
 LONGEST = 500  # characters of a line
@@ -184,7 +184,7 @@ def word_problem(word: str, kinds: Mapping[str, Kind]) -> str:
     for kind in kinds.values():
         if word in option_words(kind):
             return f"{word} says something of {kind.name} already. Choose another."
-    if word in STATUS_WORDS or word in AREAS or word.upper() in CANALS or word in WORDS_OF_LINE:
+    if word in STATUS_WORDS or word in AREAS or word.upper() in teeth.CANALS or word in WORDS_OF_LINE:
         return f"{word} means something else in a line already. Choose another."
     if any(parts.fullmatch(word) for parts in _PARTS.values()):
         return f"{word} reads as a tooth. Choose another."
@@ -365,7 +365,7 @@ class _Clause:
             return False
         canal, extents = word.low.upper(), self.kind.field("canals").options
         after = self.words[at + 1] if at + 1 < len(self.words) else None
-        if canal not in CANALS or after is None or after.low not in extents:
+        if canal not in teeth.CANALS or after is None or after.low not in extents:
             return False
         self.canals[canal] = after.low
         word.meaning, after.meaning = f"canal {canal}", extents[after.low]
@@ -620,11 +620,11 @@ class _Clause:
         if entry.kind != "root_canal" or entry.status not in DONE_HERE_OR_THERE or "canals" in entry.details:
             return entry
         self.line.remarks.append("Every canal is taken as filled to the apex: say the canals if not, like mb half.")
-        canals = " ".join(f"{canal}:full" for canal in canals_of(entry.tooth))
+        canals = " ".join(f"{canal}:full" for canal in teeth.usual_canals(entry.tooth))
         return entry.changed(details={**entry.details, "canals": canals})
 
     def canals_text(self, key: str) -> str:
-        said = dict.fromkeys(canals_of(key), self.extent) if self.extent else {}
+        said = dict.fromkeys(teeth.usual_canals(key), self.extent) if self.extent else {}
         return " ".join(f"{canal}:{extent}" for canal, extent in (said | self.canals).items())
 
     def continued(self, kind: Kind, entry: Entry) -> list[Entry]:

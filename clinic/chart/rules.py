@@ -13,13 +13,12 @@ from typing import Literal
 
 from clinic.chart import teeth, words
 from clinic.chart.entry import Entry
+from clinic.chart.form import flaw
 from clinic.chart.kinds import Group, Kind, Presence, Scope, Status
 from clinic.chart.mouth import Mouth
 from clinic.chart.teeth import Numbering
 
-LONGEST_TEXT = 500  # characters of a free text field
 ADULT = 18  # years; a primary tooth still there is asked about
-CANALS = frozenset({"C", "B", "L", "P", "D", "MB", "MB2", "ML", "DB", "DL", "MM"})
 FILLINGS = ("restoration", "inlay", "onlay")
 CROWNS = ("crown", "implant_crown")
 ON_IMPLANT = ("implant_abutment", "implant_crown")
@@ -88,11 +87,6 @@ def may_follow(before: Status, after: Status) -> bool:
 def why_not_follow(before: Status, after: Status) -> str:
     """The sentence of a step that `may_follow` refuses: what it is, and what may be done instead."""
     return f"From {before.words} it cannot become {after.words}. {NEXT_STEP[before]}"
-
-
-def canals_of(key: str) -> tuple[str, ...]:
-    """The usual canals of a tooth; of a supernumerary one."""
-    return ("C",) if teeth.is_extra(key) else teeth.tooth(key).canals
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -243,102 +237,12 @@ form, refuse, ask, error = _into(FORM, "refuse"), _into(RULES, "refuse"), _into(
 # --- of the entry by itself -------------------------------------------------------------------------------------------
 
 
-@form("kind")
-def _kind(case: Case) -> Iterator[str]:
-    if case.known_kind is None:
-        yield f"There is no kind of entry {case.entry.kind}."
-    elif case.kind.retired and case.before is None:
-        yield f"{case.name} is no longer used here; an administrator can bring it back."
-
-
-@form("status-of-kind")
-def _status_of_kind(case: Case) -> Iterator[str]:
-    if case.known_kind and case.entry.status not in case.kind.statuses:
-        allowed = words.listed([each.words for each in case.kind.statuses])
-        yield f"{case.name} cannot be {case.entry.status.words}: it is one of {allowed}."
-
-
-@form("teeth")
-def _teeth(case: Case) -> Iterator[str]:
-    if case.known_kind is None:
-        return
-    keys = case.entry.keys
-    if unknown := [key for key in keys if not teeth.is_tooth(key) and key not in case.after.extras]:
-        yield f"There is no tooth {words.listed(unknown)} in this chart."
-    elif len(set(keys)) < len(keys):
-        yield f"{case.name}: a tooth is named twice."
-    elif case.kind.scope is Scope.ARCH:
-        if case.entry.jaw not in ("upper", "lower"):
-            yield f"{case.name}: say upper or lower."
-    elif case.entry.jaw:
-        yield f"{case.name} is of teeth, not of a whole jaw."
-    elif not keys:
-        yield f"{case.name}: say on which tooth."
-    elif case.kind.code == "supernumerary":
-        return
-    elif case.kind.scope is Scope.SPAN and len(keys) < 2:
-        yield f"{case.name} is of several teeth: name them all."
-    elif case.kind.scope is not Scope.SPAN and len(keys) > 1:
-        yield f"{case.name} is of one tooth: make an entry for each of {case.shown(*keys)}."
-
-
-@form("roles")
-def _roles(case: Case) -> Iterator[str]:
-    if case.known_kind is None:
-        return
-    for key, role in case.entry.teeth:
-        if teeth.is_extra(key) and case.kind.code == "supernumerary" and not role:
-            continue
-        if (role or case.is_of_object) and role not in case.kind.roles:
-            known = words.listed(case.kind.roles) or "none"
-            yield f"{key} has the role {role or 'of nothing'} in {case.name}; its roles are: {known}."
-
-
-@form("surfaces")
-def _surfaces(case: Case) -> Iterator[str]:
-    if case.known_kind is None or len(case.entry.keys) == 0:
-        return
-    said, key = case.entry.surfaces, case.entry.keys[0]
-    if case.kind.scope is not Scope.SURFACES:
-        if said:
-            yield f"{case.name} on {case.shown(key)} is of the whole tooth, without surfaces."
-    elif set(said) - set(teeth.SURFACES) or teeth.canonical(said) != said:
-        yield f"{case.name}: {said} are no surfaces of {case.shown(key)}."
-    elif not said and not case.kind.may_be_whole:
-        yield f"{case.name}: say on which surface of {case.shown(key)}."
-    elif wrong := "".join(each for each in said if each not in case.kind.surfaces):
-        allowed = case.letters(key, case.kind.surfaces).replace("-", ", ")
-        yield f"{case.name} on {case.shown(key)} cannot be {case.letters(key, wrong)}: only {allowed}."
-
-
-@form("fields")
-def _fields(case: Case) -> Iterator[str]:
-    if case.known_kind is None:
-        return
-    said = case.entry.details
-    for name in said.keys() - {one.name for one in case.kind.fields}:
-        yield f"{case.name} has nothing called {name}."
-    for one in case.kind.fields:
-        value = said.get(one.name, "")
-        known = words.listed(list(one.options.values()))
-        if not value:
-            if one.required:
-                yield f"{case.name}: say the {one.label.lower()}" + (f": {known}." if known else ".")
-        elif one.name == "canals":
-            yield from _canals(case, value, one.options)
-        elif one.options and value not in one.options:
-            yield f"{case.name} cannot be {value}: {one.label.lower()} is one of {known}."
-        elif not one.options and len(value) > LONGEST_TEXT:
-            yield f"{case.name}: {one.label.lower()} holds at most {LONGEST_TEXT} characters."
-
-
-def _canals(case: Case, value: str, extents: Mapping[str, str]) -> Iterator[str]:
-    for part in value.split():
-        canal, _, extent = part.partition(":")
-        if canal not in CANALS:
-            yield f"{case.shown(*case.entry.keys)} has no canal {canal}: its usual ones are {words.listed(canals_of(case.entry.tooth))}."
-        elif extent not in extents:
-            yield f"Canal {canal} cannot be {extent}: it is one of {words.listed(list(extents.values()))}."
+@form("form")
+def _form(case: Case) -> Iterator[str]:
+    """Kind, status, teeth, roles, surfaces, and what is said of it, as the kind asks for (form.py)."""
+    if wrong := flaw(case.entry, case.after):
+        known = [key for key in case.entry.keys if teeth.is_tooth(key) or key in case.after.extras]
+        yield f"{case.shown(*known)}: {wrong}" if known else wrong
 
 
 @form("thread")
@@ -820,22 +724,14 @@ def _is_gone_place(case: Case, place: str) -> bool:
 def _extra_taken(case: Case) -> Iterator[str]:
     if case.kind.code != "supernumerary":
         return
-    own = [key for key, role in case.entry.teeth if not role]
-    if len(own) != 1 or not teeth.is_extra(own[0]):
-        yield "A supernumerary tooth has a key of its own, like S1, and the teeth it stands beside."
-    elif case.before is None and any(
-        each.kind == "supernumerary" and not each.role(own[0]) for each in case.others(own[0])
-    ):
-        yield f"There is a supernumerary tooth {own[0]} already: take the next number."
+    (own,) = (key for key, role in case.entry.teeth if not role)
+    taken = any(each.kind == "supernumerary" and not each.role(own) for each in case.others(own))
+    if case.before is None and taken:
+        yield f"There is a supernumerary tooth {own} already: take the next number."
 
 
-@refuse("denture-jaw")
-def _denture_jaw(case: Case) -> Iterator[str]:
-    if case.kind.scope is not Scope.ARCH:
-        return
-    wrong = [key for key in case.entry.keys if words.jaw_of(key) not in ("", case.entry.jaw)]
-    if wrong:
-        yield f"{case.shown(*wrong)} {'is' if len(wrong) == 1 else 'are'} not in the {case.entry.jaw} jaw."
+@refuse("denture-replaces")
+def _denture_replaces(case: Case) -> Iterator[str]:
     if case.kind.code == "denture" and case.entry.details.get("extent") == "partial" and not case.with_role("replaced"):
         yield f"A partial denture replaces teeth: say which of the {case.entry.jaw} jaw."
 

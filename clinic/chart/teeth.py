@@ -102,6 +102,24 @@ def _canals(number: int, is_primary: bool, is_upper: bool) -> tuple[str, ...]:
     return ("MB", "DB", "P") if is_upper else ("MB", "ML", "D")
 
 
+# Canals that a tooth may have, by its jaw: the usual ones, and those found now and then (MB2, a third one of a premolar).
+UPPER_CANALS = ("C", "B", "P", "MB", "MB2", "DB")
+LOWER_CANALS = ("C", "B", "L", "D", "MB", "ML", "MM", "DB", "DL")
+CANALS = tuple(dict.fromkeys(UPPER_CANALS + LOWER_CANALS))
+
+
+def usual_canals(key: str) -> tuple[str, ...]:
+    """The canals of a tooth; one of a supernumerary."""
+    return ("C",) if is_extra(key) else tooth(key).canals
+
+
+def possible_canals(key: str) -> tuple[str, ...]:
+    """Every canal a tooth may have; of a supernumerary nobody knows the jaw."""
+    if is_extra(key):
+        return CANALS
+    return UPPER_CANALS if tooth(key).is_upper else LOWER_CANALS
+
+
 def is_tooth(key: str) -> bool:
     return key in ALL
 

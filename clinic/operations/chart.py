@@ -15,7 +15,6 @@ from sqlalchemy.exc import NoResultFound
 from clinic import audit, clock, settings
 from clinic.chart import teeth, versions
 from clinic.chart.entry import Entry, details_text, teeth_text
-from clinic.chart.form import flaw
 from clinic.chart.kinds import Status
 from clinic.chart.mouth import Mouth
 from clinic.chart.rules import About, Remark, judge, may_follow
@@ -537,7 +536,7 @@ def _teeth_words(dentition: Dentition) -> str:
 
 
 def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
-    """A new entry as it will be written: with date, performer, visit and reason, its form and its way on from `before` checked."""
+    """A new entry as it will be written: with date, performer, visit and reason, its way on from `before` checked."""
     status = entry.status
     if status is Status.ENTERED_IN_ERROR:
         raise DomainError("Say of an entry on the chart that it is an error; a new one is not.")
@@ -564,8 +563,6 @@ def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
     )
     if made.dated and not desk.patient.birth_date <= made.dated <= clock.today():
         raise DomainError("The date lies before the patient was born, or in the future.")
-    if wrong := flaw(made if before is None else made.changed(thread=before.thread), desk.mouth):
-        raise DomainError(wrong)
     if status in BY_SOMEBODY and (is_new_status or (before and made.dated != before.dated)):
         start_gate(desk, made)
     return made
@@ -643,7 +640,7 @@ def _refuse_while_decided(desk: Desk, stroke: int) -> None:
 def _judge(desk: Desk, written: Sequence[tuple[Entry, Entry | None]], reason: str) -> None:
     """Ask the rules: raise what they refuse, and what they ask about unless there is a reason."""
     about = About(desk.patient.birth_date, clock.today(), desk.visit is not None)
-    remarks = judge(desk.mouth, [entry for entry, _before in written], about)
+    remarks = judge(desk.mouth, [entry for entry, _before in written], about, numbering=desk.actor.numbering)
     refused = [remark.sentence for remark in remarks if remark.severity == "refuse"]
     if refused:
         raise DomainError(" ".join(refused))

@@ -18,7 +18,6 @@ from clinic.chart.kinds import (
     Status,
 )
 from clinic.chart.line import AREAS, STATUS_WORDS, is_surfaces, option_words, vocabulary, word_problem
-from clinic.chart.rules import CANALS
 
 # Every row of the union table (odontogram.md, part 3): what it is called there, by which kind it is charted, and what is said of it.
 UNION = {
@@ -133,7 +132,7 @@ def test_a_word_for_a_kind_is_nothing_else(word):
     assert not is_surfaces(word), "could be surfaces"
     assert word not in STATUS_WORDS
     assert word not in AREAS
-    assert word.upper() not in CANALS
+    assert word.upper() not in teeth.CANALS
     for numbering in ("fdi", "palmer"):
         assert teeth.read(word, numbering) is None
     assert (

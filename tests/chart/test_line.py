@@ -13,7 +13,6 @@ from clinic.chart import teeth, words
 from clinic.chart.kinds import BUILT_IN, SHORT, STATUS_TYPED, Scope, Status
 from clinic.chart.line import AREAS, GRAMMAR, LONGEST, grammar_of, option_words, read, vocabulary
 from clinic.chart.mouth import Mouth
-from clinic.chart.rules import canals_of
 from clinic.chart.teeth import Numbering
 from tests.chart.mouths import OWN, TODAY, charted, reading_of
 from tests.chart.typed import typed
@@ -280,7 +279,7 @@ def test_every_option_can_be_typed_by_word_and_by_name(code):
 @pytest.mark.parametrize("key", [*teeth.ALL, "S1"])
 def test_every_canal_of_every_tooth_can_be_typed(key):
     mouth = charted("extra mesiodens 11-21", base=teeth.ALL)
-    canals = canals_of(key)
+    canals = teeth.usual_canals(key)
     said_canals = " ".join(f"{canal.lower()} half" for canal in canals)
     (entry,) = reading_of(f"{key} rct {said_canals} done", mouth).entries
     assert entry.details["canals"] == " ".join(f"{canal}:half" for canal in canals)
