@@ -1,5 +1,7 @@
 """Shoot every page of every role in three sizes into `screenshots/` (git-ignored): `make screenshots`.
 
+The desk's screen has a mouse, tablet and phone a thumb. What does not fit one screen is shown too, down to the third.
+
     .venv/bin/python scripts/screenshots.py [word ...]     only addresses or endpoints that contain one of the words
 
 The clinic is the demo's, in a throw-away database. Names: role-endpoint-size-colours.png.
@@ -13,13 +15,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import sync_playwright  # noqa: E402
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from tests.browser.clinic_of_demo import demo_server, pages_by_role  # noqa: E402
 from tests.browser.conftest import CHROMIUM  # noqa: E402
 from tests.conftest import make_config  # noqa: E402
 
-SIZES = {"desk": (1366, 768), "tablet": (820, 1180), "phone": (390, 844)}
+SIZES = {
+    "desk": {"viewport": {"width": 1366, "height": 768}},
+    "tablet": {"viewport": {"width": 820, "height": 1180}, "has_touch": True},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
+}
+# A picture shows the page from its top, this many screens of it at most.
+SCREENS = 3
 FOLDER = ROOT / "screenshots"
 
 
@@ -35,25 +43,36 @@ def main(words: list[str]) -> None:
         pages = {"nobody": {"auth.sign_in": "/sign-in", "no.such.page": "/no-such-page"}}
         pages |= pages_by_role(server.app, server.world)
         for role, found in pages.items():
-            context = browser.new_context(base_url=server.url, reduced_motion="reduce")
-            if role != "nobody":
-                cookies = server.sign_in(role).items()
+            wanted = {
+                endpoint: url
+                for endpoint, url in found.items()
+                if not words or any(word in f"{role} {endpoint} {url}" for word in words)
+            }
+            if not wanted:
+                continue
+            cookies = [] if role == "nobody" else list(server.sign_in(role).items())
+            for size, device in SIZES.items():
+                context = browser.new_context(base_url=server.url, reduced_motion="reduce", **device)
                 context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies])
-            page = context.new_page()
-            for endpoint, url in found.items():
-                if words and not any(word in f"{role} {endpoint} {url}" for word in words):
-                    continue
-                for size, (width, height) in SIZES.items():
-                    page.set_viewport_size({"width": width, "height": height})
+                page = context.new_page()
+                for endpoint, url in wanted.items():
+                    page.emulate_media(color_scheme="light")
+                    page.goto(url)
+                    page.wait_for_timeout(150)
                     for colours in ("light", "dark") if size == "desk" else ("light",):
                         page.emulate_media(color_scheme=colours)
-                        page.goto(url)
-                        page.wait_for_timeout(150)
-                        page.screenshot(path=FOLDER / f"{role}-{endpoint}-{size}-{colours}.png")
-                print(f"{role:14} {url}", flush=True)
-            context.close()
+                        _shoot(page, FOLDER / f"{role}-{endpoint}-{size}-{colours}.png")
+                context.close()
+                print(f"{role:14} {size:7} {len(wanted)} pages", flush=True)
         browser.close()
     print(f"{len(list(FOLDER.iterdir()))} pictures in {FOLDER}")
+
+
+def _shoot(page: Page, to: Path) -> None:
+    width, height = page.viewport_size["width"], page.viewport_size["height"]
+    high = page.evaluate("document.documentElement.scrollHeight")
+    clip = {"x": 0, "y": 0, "width": width, "height": min(high, SCREENS * height)}
+    page.screenshot(path=to, full_page=True, clip=clip)
 
 
 if __name__ == "__main__":

@@ -394,6 +394,11 @@ class TestLeaving:
     def url(self, world, person="kamal", end=""):
         return f"/assignments/students/{world.people[person]}/leaving{end}"
 
+    def test_step_2_without_anything_asked_is_step_1(self, context, world, browser_of):
+        answer = browser_of("silva").get("/assignments/leaving/receivers")
+        assert (answer.status_code, answer.location) == (302, "/assignments/leaving")
+        assert 'class="message"' not in browser_of("silva").get("/assignments/leaving").text
+
     def test_three_steps(self, context, world, browser_of):
         silva = browser_of("silva")
         assert "Kamal Dias (year 4, primary 1 of 14)" in silva.get("/assignments/leaving").text

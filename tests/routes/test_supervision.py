@@ -235,6 +235,17 @@ class TestCallingASupervisor:
         assert answer.status_code == 422
         assert "is not possible while the patient is in chair" in answer.text
 
+    @pytest.mark.parametrize("stage", [Stage.WAITING, Stage.CALLED, Stage.CHECKOUT])
+    def test_a_patient_for_whom_nobody_can_be_called_has_no_empty_list_of_reasons(
+        self, context, world, browser_of, stage
+    ):
+        entry = put_in_queue(world, "fernando", stage)
+        keep()
+        page = browser_of("kamal").get(f"/my-queue/{entry.id}/supervisor").text
+        assert "A supervisor can be called from the chair on" in page
+        assert 'name="reason"' not in page
+        assert ("Call to a chair" in page) == (stage is Stage.WAITING)
+
     def test_the_same_form_twice_calls_once(self, treated, browser_of):
         kamal = browser_of("kamal")
         data = {"version": treated.version, "reason": "help"}

@@ -18,6 +18,7 @@ from clinic.operations import calls, queue
 from clinic.queries.calls import call_for, calls_for, colleagues_of
 from clinic.queries.live import care_topics
 from clinic.queries.queue import entry_for, free_chairs, row_for
+from clinic.queries.queue_rows import Row
 
 bp = Blueprint("supervision", __name__)
 
@@ -85,7 +86,7 @@ def call_patient(entry_id: int) -> ResponseReturnValue:
 def ask(entry_id: int) -> ResponseReturnValue:
     """Call a supervisor with a note: a page of its own, because what is typed must not be refreshed away."""
     row = row_for(current_user, entry_id) or abort(404)
-    return render_template("supervision/call.html", row=row, form=CallForm(version=row.version).offer(row.stage).lead())
+    return _call_page(row, CallForm(version=row.version).offer(row.stage).lead())
 
 
 @bp.post("/my-queue/<int:entry_id>/supervisor")
@@ -96,7 +97,7 @@ def call(entry_id: int) -> ResponseReturnValue:
     form = CallForm(request.form)
     if not form.validate():
         row = row_for(current_user, entry_id) or abort(404)
-        return render_template("supervision/call.html", row=row, form=form.offer(row.stage)), 422
+        return _call_page(row, form.offer(row.stage)), 422
     reason = CallReason(form.reason.data)
     version, note = form.version.data, form.note.data
     made = calls.call_supervisor(entry.id, version=version, reason=reason, note=note, actor=current_user)
@@ -168,6 +169,10 @@ def end(call_id: int) -> ResponseReturnValue:
     form = VersionForm(request.form).checked()
     calls.end_call(found.id, version=form.version.data, actor=current_user)
     return _done(f"Done with {found.student.name}")
+
+
+def _call_page(row: Row, form: CallForm) -> str:
+    return render_template("supervision/call.html", row=row, form=form, acts=Act)
 
 
 def _mine() -> dict[str, object]:
