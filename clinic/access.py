@@ -262,7 +262,7 @@ def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue
     assert access.permission is not None
     if not may(session.user, access.permission):
         _tell_denial(session.user)
-        raise NotAllowed("This is not part of your role. Ask an administrator if you need it for your work.")
+        raise NotAllowed("Ask an administrator if you need this for your work.")
     if session.user.must_change_password and request.endpoint not in CHANGE_PASSWORD_ENDPOINTS:
         return _send_to(url_for("account.password"), 401)
     if must_enrol(session.user) and request.endpoint not in ENROL_ENDPOINTS:

@@ -23,10 +23,10 @@ class Place(NamedTuple):
 
 
 PLACES = (
-    Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
-    Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
     Place("Supervision", "supervision.index", "ANSWER_CALLS", "bell-ringing"),
     Place("Approvals", "approvals.index", "APPROVE", "checklist"),
+    Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
+    Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
     Place("Students", "assignments.index", "ASSIGN_STUDENTS", "user-plus"),
     Place("Requests", "requests.index", "ASK_ASSIGNMENT", "checklist"),

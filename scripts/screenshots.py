@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -21,7 +22,7 @@ from tests.browser.clinic_of_demo import demo_server, pages_by_role  # noqa: E40
 from tests.browser.conftest import CHROMIUM  # noqa: E402
 from tests.conftest import make_config  # noqa: E402
 
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "desk": {"viewport": {"width": 1366, "height": 768}},
     "tablet": {"viewport": {"width": 820, "height": 1180}, "has_touch": True},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
@@ -57,22 +58,24 @@ def main(words: list[str]) -> None:
                 page = context.new_page()
                 for endpoint, url in wanted.items():
                     page.emulate_media(color_scheme="light")
+                    page.set_viewport_size(device["viewport"])
                     page.goto(url)
                     page.wait_for_timeout(150)
                     for colours in ("light", "dark") if size == "desk" else ("light",):
                         page.emulate_media(color_scheme=colours)
-                        _shoot(page, FOLDER / f"{role}-{endpoint}-{size}-{colours}.png")
+                        _shoot(page, device["viewport"], FOLDER / f"{role}-{endpoint}-{size}-{colours}.png")
                 context.close()
                 print(f"{role:14} {size:7} {len(wanted)} pages", flush=True)
         browser.close()
     print(f"{len(list(FOLDER.iterdir()))} pictures in {FOLDER}")
 
 
-def _shoot(page: Page, to: Path) -> None:
-    width, height = page.viewport_size["width"], page.viewport_size["height"]
+def _shoot(page: Page, screen: dict[str, int], to: Path) -> None:
+    """Make the screen as high as the page: a picture beyond the screen's edge would forget that it is for a thumb."""
+    page.set_viewport_size(screen)
     high = page.evaluate("document.documentElement.scrollHeight")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(high, SCREENS * height)}
-    page.screenshot(path=to, full_page=True, clip=clip)
+    page.set_viewport_size({"width": screen["width"], "height": min(high, SCREENS * screen["height"])})
+    page.screenshot(path=to)
 
 
 if __name__ == "__main__":

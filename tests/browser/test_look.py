@@ -221,7 +221,7 @@ def test_nothing_of_the_bar_lies_over_anything_else(page_of, name, width):
     page.set_viewport_size({"width": width, "height": 768})
     page.goto("/notices")
     boxes = page.eval_on_selector_all(
-        ".bar-nav > a, .bar-end > *",
+        ".bar-places > a, .bar-more, .bar-end > *",
         "all => all.filter(e => e.checkVisibility()).map(e => [e.textContent.trim().slice(0, 20), e.getBoundingClientRect().toJSON()])",
     )
     over = [
@@ -235,3 +235,46 @@ def test_nothing_of_the_bar_lies_over_anything_else(page_of, name, width):
     ]
     assert boxes
     assert not over
+
+
+PLACES = """where => [...document.querySelectorAll(where)].filter(e => e.checkVisibility()).map(e => e.getAttribute('href'))"""
+
+
+@pytest.mark.parametrize(("width", "shown"), [(390, 3), (768, 7), (820, 7), (1180, 10)])
+@pytest.mark.parametrize("address", ["/supervision", "/break-glass/review"])
+def test_every_place_is_in_the_bar_or_under_more(page_of, width, shown, address):
+    page = page_of("silva", "tablet")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.bar-places'))") == 0
+    bar = page.evaluate(PLACES, ".bar-places > a")
+    assert len(bar) == shown
+    assert page.locator(".bar-places > [aria-current=page]").get_attribute("href") in bar
+    more = page.locator("#more-places")
+    under = []
+    if shown < 10:
+        more.tap()
+        under = page.evaluate(PLACES, ".bar-more .menu-items > a")
+    else:
+        expect(more).to_be_hidden()
+    assert len(bar) + len(under) == 10
+    assert len({*bar, *under}) == 10
+
+
+@pytest.mark.parametrize("name", ["ruwan", "silva"])
+def test_the_phone_has_room_to_find_a_patient(page_of, name):
+    page = page_of(name, "tablet")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/notices")
+    assert page.locator("#bar-search").bounding_box()["width"] >= 140
+    expect(page.locator(".bar .brand")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#lock-button")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".bar kbd:visible")).to_have_count(0)
+    if name == "ruwan":
+        for address in ("/patients", "/walk-in?q=a", "/schedule"):
+            page.goto(address)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
+            assert (
+                page.evaluate("(e => e ? e.scrollWidth - e.clientWidth : 0)(document.querySelector('.table-wrap'))")
+                == 0
+            ), address

@@ -300,6 +300,11 @@ def test_pairing_is_safe_to_repeat_and_traced(app, admin, screen):
         assert acts == ["display.pair"]
 
 
+def test_the_address_to_open_on_a_screen_is_that_of_a_whole_page(admin, screen):
+    named = re.search(r"Open http://[^/]+(/\S+) on a screen", admin.get("/displays").text)[1]
+    assert "<html" in screen.client.get(named).text
+
+
 def test_revoking_what_is_not_there_is_404(admin):
     assert admin.post("/displays/12345/revoke").status_code == 404
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -150,10 +150,8 @@ def leaves() -> ResponseReturnValue:
 @requires(Permission.ASSIGN_STUDENTS)
 def receivers() -> ResponseReturnValue:
     """Step 2: who takes each patient; proposed by department and load."""
-    if not request.args:
-        return redirect(url_for("assignments.leaves"))
     form = _reason_form(ReasonForm(request.args))
-    if not form.validate():
+    if not request.args or not form.validate():
         return render_template("assignments/leaving.html", form=form)
     person = _student(form.student.data)
     asked = {"reason": form.reason.data, "last_day": form.last_day.data or ""}

@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from clinic.access import Permission, requires
 from clinic.blueprints.chairs.forms import OutOfServiceForm
-from clinic.blueprints.queue.board import STAGE_WORDS, seen_now
+from clinic.blueprints.queue.board import STAGE_TONES, STAGE_WORDS, seen_now
 from clinic.forms import VersionForm
 from clinic.htmx import answer, done, go_to
 from clinic.models import Chair, Department
@@ -81,6 +81,7 @@ def _shown(department: Department) -> dict[str, Any]:
         "seen": seen_now(department),
         "chairs": chairs_of(current_user, department.id),
         "words_of": STAGE_WORDS,
+        "tones": STAGE_TONES,
     }
 
 

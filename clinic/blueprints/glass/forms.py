@@ -25,7 +25,7 @@ class GlassForm(PresentPasswordForm):
     birth_date = DayField(
         "Patient's birth date",
         [InputRequired("Type the birth date, like 2/3/1984."), born_in_a_lifetime],
-        description="Day first: 2/3/1984, 2 Mar 1984 or 1984-03-02",
+        description="Day first: 2/3/1984 or 2 Mar 1984",
         render_kw={"autocomplete": "off"},
     )
     reason = SelectField(

@@ -105,7 +105,7 @@ class PatientForm(Form):
     birth_date = DayField(
         "Birth date",
         [InputRequired("Type the birth date, like 2/3/1984."), born_in_a_lifetime],
-        description="Day first: 2/3/1984, 2 Mar 1984 or 1984-03-02",
+        description="Day first: 2/3/1984 or 2 Mar 1984",
         render_kw={"autocomplete": "off", "inputmode": "text", "required": True},
     )
     sex = SelectField(

@@ -10,6 +10,7 @@ from flask_login import current_user
 from clinic import audit, once, sessions
 from clinic.access import Permission, requires
 from clinic.blueprints.patients.forms import AlertForm, ArchiveForm, ChangeForm, EndAlertForm, RegisterForm
+from clinic.blueprints.queue.board import STAGE_TONES
 from clinic.days import NotADay, read_day
 from clinic.errors import Conflict, DomainError
 from clinic.htmx import answer, go_to, place
@@ -152,6 +153,7 @@ def _overview_page(patient: Patient, **changes: Any) -> str:
         "patients/show.html",
         patient=patient,
         presence=presence_of(patient),
+        tones=STAGE_TONES,
         members=members_of(current_user, care_team(patient)),
         former=former_team(patient),
         asked=open_requests_about(current_user, patient),
