@@ -7,6 +7,7 @@ The desk's screen has a mouse, tablet and phone a thumb. What does not fit one s
 The clinic is the demo's, in a throw-away database. Names: role-endpoint-size-colours.png.
 """
 
+import secrets
 import shutil
 import sys
 import tempfile
@@ -17,9 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from sqlalchemy import select  # noqa: E402
 
+from clinic import clock, security  # noqa: E402
+from clinic.extensions import db  # noqa: E402
+from clinic.models import Display, Role, User  # noqa: E402
 from tests.browser.clinic_of_demo import demo_server, pages_by_role  # noqa: E402
-from tests.browser.conftest import CHROMIUM  # noqa: E402
+from tests.browser.conftest import CHROMIUM, LiveServer  # noqa: E402
 from tests.conftest import make_config  # noqa: E402
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -43,6 +48,8 @@ def main(words: list[str]) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
         pages = {"nobody": {"auth.sign_in": "/sign-in", "no.such.page": "/no-such-page"}}
         pages |= pages_by_role(server.app, server.world)
+        pages["supervisor"]["assignments.receivers"] = _leaving(server)
+        pages["screen"] = {"display.index": "/display"}
         for role, found in pages.items():
             wanted = {
                 endpoint: url
@@ -51,10 +58,15 @@ def main(words: list[str]) -> None:
             }
             if not wanted:
                 continue
-            cookies = [] if role == "nobody" else list(server.sign_in(role).items())
+            if role == "screen":
+                cookies = _paired(server)
+            else:
+                cookies = {} if role == "nobody" else server.sign_in(role)
             for size, device in SIZES.items():
                 context = browser.new_context(base_url=server.url, reduced_motion="reduce", **device)
-                context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies])
+                context.add_cookies(
+                    [{"name": name, "value": value, "url": server.url} for name, value in cookies.items()]
+                )
                 page = context.new_page()
                 for endpoint, url in wanted.items():
                     page.emulate_media(color_scheme="light")
@@ -68,6 +80,28 @@ def main(words: list[str]) -> None:
                 print(f"{role:14} {size:7} {len(wanted)} pages", flush=True)
         browser.close()
     print(f"{len(list(FOLDER.iterdir()))} pictures in {FOLDER}")
+
+
+def _paired(server: LiveServer) -> dict[str, str]:
+    """The cookie of a screen in the waiting room."""
+    token = secrets.token_urlsafe(32)
+    with server.inside():
+        at = clock.now()
+        db.session.add(Display(token_hash=security.digest(token), name="Waiting room", created_at=at, paired_at=at))
+        db.session.commit()
+        return {security.cookie_name("display"): token}
+
+
+def _leaving(server: LiveServer) -> str:
+    """The second step of a student's leaving, which needs to be told who leaves."""
+    with server.inside():
+        supervisor = db.session.get_one(User, server.world.people["supervisor"])
+        student = db.session.scalars(
+            select(User.id)
+            .where(User.role == Role.STUDENT, User.department_id == supervisor.department_id)
+            .order_by(User.id)
+        ).first()
+    return f"/assignments/leaving/receivers?student={student}&reason=Graduated"
 
 
 def _shoot(page: Page, screen: dict[str, int], to: Path) -> None:

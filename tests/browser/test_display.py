@@ -1,5 +1,6 @@
 """The public display in a real browser: a call appears at once, blinks and comes to rest; age and banner; no JavaScript."""
 
+import json
 import secrets
 from datetime import timedelta
 
@@ -103,3 +104,31 @@ def test_a_display_that_hears_nothing_says_so_after_half_a_minute(display_of, li
     expect(page.locator("[data-live-stale]")).to_be_visible()
     page.close()
     faults.clear()
+
+
+FULL = """() => {
+  const all = document.querySelector('.earlier ol');
+  while (all.children.length < 5) all.append(all.firstElementChild.cloneNode(true));
+}"""
+CUT = """() => ['.newest', '.earlier', 'main'].filter(s => {
+  const e = document.querySelector(s);
+  return e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1;
+})"""
+
+
+@pytest.mark.parametrize("languages", [["en"], ["ar", "si", "ta", "en"]], ids=len)
+def test_nothing_is_cut_with_five_calls_beside_the_newest(display_of, live_server, languages):
+    with live_server.inside():
+        db.session.add(Setting(name="display_languages", value=json.dumps(languages)))
+        db.session.commit()
+    settings.forget()
+    call(live_server, "fernando", "A1", 60)
+    call(live_server, "wu", "B1", 30)
+    page = display_of()
+    page.goto("/display")
+    page.evaluate(FULL)
+    for width, height in ((1366, 768), (1280, 1024), (1920, 1080), (3840, 2160), (1080, 1920)):
+        page.set_viewport_size({"width": width, "height": height})
+        for hidden in (True, False):
+            page.locator("[data-live-stale]").evaluate("(e, hidden) => { e.hidden = hidden }", hidden)
+            assert page.evaluate(CUT) == [], (width, height, hidden)
