@@ -119,7 +119,7 @@ class TestAStudentAsks:
         assert answer.status_code == 303
         page = leela.get(answer.headers["Location"]).text
         assert "Asked for P-2026-00001. A supervisor of your department decides." in page
-        assert "For yourself: <strong>P-2026-00001</strong>" in page
+        assert 'For yourself: <strong class="nowrap">P-2026-00001</strong>' in page
         assert "Nimali" not in page
         request = db.session.scalars(select(Request)).one()
         done = leela.post(f"/requests/{request.id}/withdraw", {"version": 1})
