@@ -3,8 +3,11 @@
 from datetime import date, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from clinic import audit, clock
-from clinic.chart.kinds import Scope
+from clinic.chart.kinds import Scope, Status
+from clinic.chart.versions import check_code, digest
 from clinic.extensions import db
 from clinic.models import (
     Alert,
@@ -15,6 +18,9 @@ from clinic.models import (
     BrokenGlass,
     CallReason,
     Chair,
+    Chart,
+    ChartEntry,
+    ChartVersion,
     Department,
     Display,
     GlassReason,
@@ -30,10 +36,12 @@ from clinic.models import (
     Role,
     Severity,
     Sex,
+    SignOff,
     Stage,
     SupervisorCall,
     Unowned,
     User,
+    VersionReason,
     Visit,
     VisitStatus,
 )
@@ -198,11 +206,68 @@ def grow(world: World, count: int) -> None:
             hashed = f"{user}-{number}".zfill(64)
             rows.append(AuthSession(token_hash=hashed, user_id=user, method="password", created_at=at, active_at=at))
     _add(rows)
+    _add(_charts(world, patients, at))
     for patient, person in zip(patients, people, strict=True):
         for actor, opened in ((person, fernando), (world.user("omar"), patient.id)):
             audit.record("patient.open", "Opened it", actor=actor, subject=f"patient:{opened}", patient=opened)
     db.session.commit()
     db.session.remove()
+
+
+def _charts(world: World, patients: list[Patient], at: Any) -> list[Any]:
+    """Entries and versions of Fernando's chart, which has begun, and of each patient a version that waits for approval."""
+    fernando, kamal, home = world.patients["fernando"], world.people["kamal"], world.departments["restorative"]
+    chart = db.session.get_one(Chart, fernando)
+    first = db.session.scalars(select(ChartVersion).where(ChartVersion.patient_id == fernando)).all()[-1]
+    link, rows, sent = first.sha256, [], []
+    for number, patient in enumerate(patients):
+        chart.stroke += 1
+        written = {"entered_at": at, "entered_by_id": kamal}
+        common: dict[str, Any] = {"dated": at.date(), "details": '{"icdas":"3"}', **written}
+        rows.append(
+            ChartEntry(
+                patient_id=fernando,
+                stroke=chart.stroke,
+                kind="caries",
+                status=Status.FINDING,
+                teeth=("36", "37", "46")[number % 3],
+                surfaces="MO",
+                **common,
+            )
+        )
+        sha256 = digest(link, first.body)
+        cut = {"body": first.body, "stroke": first.stroke, "at": at, "author_id": kamal, "why": VersionReason.NAMED}
+        code = check_code(sha256)
+        rows.append(
+            ChartVersion(
+                patient_id=fernando,
+                number=first.number + 1 + number,
+                name=f"Named {number}",
+                sha256=sha256,
+                before_sha256=link,
+                check_code=code,
+                **cut,
+            )
+        )
+        link = sha256
+        own = digest("", first.body)
+        version = ChartVersion(patient_id=patient.id, number=1, sha256=own, check_code=check_code(own), **cut)
+        began = {"dentition": chart.dentition, "base": chart.base, "begun_at": at, "begun_by_id": kamal}
+        rows += [Chart(patient_id=patient.id, stroke=first.stroke, **began), version]
+        sent.append((patient, version))
+    _add(rows)
+    return [
+        SignOff(
+            patient_id=patient.id,
+            chart_version_id=version.id,
+            sha256=version.sha256,
+            department_id=home,
+            asked_by_id=kamal,
+            asked_at=at,
+            open_key=patient.id,
+        )
+        for patient, version in sent
+    ]
 
 
 def _entry(visit: Visit, stage: Stage, at: Any, mover: int, *, ended: bool = False) -> QueueEntry:
