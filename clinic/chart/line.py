@@ -588,7 +588,9 @@ class _Clause:
             entry = entry.changed(details={**entry.details, "canals": self.canals_text(key)})
         before = self.continued(kind, entry)
         if len(before) > 1:
-            word.problem = f"{self.line.shown([key])} has {len(before)} of this ahead: say the surfaces."
+            word.problem = (
+                f"{self.line.shown([key])} has {len(before)} of this ahead: say which, by surfaces or material."
+            )
             return []
         if before:
             return [self.with_canals(self.continuing(entry, before[0]))]
@@ -639,9 +641,10 @@ class _Clause:
                 said_anew = kind.scope is Scope.WHOLE and kind.code not in MANY and kind.fields
                 if said_anew and dict(before.details) | dict(entry.details) != dict(before.details):
                     found.append(before)
-            elif before.status in AHEAD and goes_on(before.status, entry.status):
+            elif goes_on(before, entry):
                 found.append(before)
-        return found
+        alike = [before for before in found if agrees(before, entry)]
+        return alike or found
 
     def continuing(self, entry: Entry, before: Entry) -> Entry:
         said = words.sentence(before, numbering=self.line.numbering, kinds=self.mouth.kinds)
@@ -694,12 +697,8 @@ class _Clause:
             return []
         entry = self.entry(kind, tuple(self.teeth), jaw=jaw)
         for before in self.mouth.entries:
-            if (
-                before.kind == kind.code
-                and before.jaw == jaw
-                and before.thread
-                and goes_on(before.status, entry.status)
-            ):
+            is_same = before.kind == kind.code and before.jaw == jaw and before.thread
+            if is_same and goes_on(before, entry):
                 return [self.continuing(entry, before)]
         if not self.teeth and entry.details.get("extent") == "partial":
             arch = teeth.UPPER if jaw == "upper" else teeth.LOWER
@@ -728,9 +727,17 @@ DONE_HERE_OR_THERE = (Status.COMPLETED, Status.EXISTING)
 NUMBERING_NAMES = {Numbering.FDI: "FDI", Numbering.UNIVERSAL: "Universal", Numbering.PALMER: "Palmer"}
 
 
-def goes_on(before: Status, after: Status) -> bool:
-    """Whether the one status is a further step of the other."""
-    return before is not after and before in AHEAD and may_follow(before, after)
+def goes_on(before: Entry, entry: Entry) -> bool:
+    """Whether an entry is a further step of another. Planned work may be done otherwise than planned; an option is one of several, and
+    only that one is accepted."""
+    if before.status is entry.status or before.status not in AHEAD or not may_follow(before.status, entry.status):
+        return False
+    return before.status in (Status.PLANNED, Status.IN_PROCESS) or agrees(before, entry)
+
+
+def agrees(before: Entry, entry: Entry) -> bool:
+    """Whether what is said of the one was said of the other too."""
+    return all(before.details.get(name, value) == value for name, value in entry.details.items())
 
 
 def listed_or(said: list[str]) -> str:

@@ -160,7 +160,7 @@ def test_a_line_goes_on_with_what_was_planned():
     (entry,) = reading_of("36 om comp done", mouth).entries
     assert (entry.thread, entry.details["material"]) == (2, "composite")  # done otherwise than planned
     (token,) = reading_of("36 fill done", mouth).problems
-    assert "36 has 2 of this ahead: say the surfaces" in token.problem
+    assert "36 has 2 of this ahead: say which, by surfaces or material" in token.problem
     reading = reading_of("15 br done", mouth)
     assert (reading.entries[0].thread, len(reading.entries[0].teeth)) == (4, 3)  # as one object
     assert reading.remarks == (
@@ -170,6 +170,14 @@ def test_a_line_goes_on_with_what_was_planned():
     assert reading_of("11 rct plan", mouth).entries[0].thread == 0
     (entry,) = reading_of("47 rct mb full ml half done", mouth).entries
     assert (entry.thread, entry.details["canals"]) == (5, "MB:full ML:half")
+
+
+def test_of_several_options_the_one_that_is_named_is_accepted():
+    mouth = charted("36 mo am opt", "36 mo comp opt")
+    assert [reading_of(f"36 mo {word} plan", mouth).entries[0].thread for word in ("am", "comp", "gic")] == [1, 2, 0]
+    assert reading_of("36 mo am opt", mouth).entries[0].thread == 0
+    (token,) = reading_of("36 fill plan", mouth).problems
+    assert "say which" in token.problem
 
 
 def test_a_finding_said_anew_goes_on_with_the_former():

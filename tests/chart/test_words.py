@@ -6,6 +6,7 @@ import random
 import pytest
 
 from clinic.chart import teeth, words
+from clinic.chart.drawing import drawing_of
 from clinic.chart.kinds import Presence, Scope
 from clinic.chart.line import option_words
 from clinic.chart.mouth import Mouth
@@ -91,6 +92,22 @@ def test_a_tooth_says_everything_that_is_on_it(seed):
                 assert detail.lower() in low
             if entry.surfaces:
                 assert teeth.surface_names(key, entry.surfaces) in low
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_drawn_is_told_and_what_is_told_is_drawn(seed):
+    mouth = random_mouth(seed)
+    drawing = drawing_of(mouth)
+    told = {said.entry.id for row in words.table_of(mouth) for said in row.said}
+    for tooth in drawing.teeth:
+        of_tooth = {entry.id for entry in mouth.seen(tooth.key)}
+        for mark in tooth.marks:
+            entry = next(each for each in mouth.entries if each.id == mark.entry)
+            of_several = words.is_object(entry, mouth.kinds) or entry.kind == "supernumerary"
+            of_former = entry.tooth == teeth.tooth(tooth.key).predecessor if teeth.is_tooth(tooth.key) else False
+            assert entry.id in of_tooth or of_several or of_former
+    assert drawing.drawn <= told
+    assert told <= drawing.drawn | set(drawing.undrawn)
 
 
 def test_what_was_said_of_a_presence_gives_way_to_the_last_word():
