@@ -21,7 +21,7 @@ EXCEPT = {
     "auth.sign_in": "for nobody signed in; tested by itself",
 }
 # What arguments that are no ids stand for; an `item_id` is that of such a thing.
-WORDS = {"kind": "request"}
+WORDS = {"kind": "request", "place": "36"}
 MOST_ROWS = 200
 
 

@@ -133,7 +133,7 @@ def test_the_overview_and_the_chart_lead_to_one_another(kamal, fernando, at, bro
     ("patient", "status"), [("perera", 404), ("nadia", 404), ("wu", 404), ("archie", 404), ("fernando", 200)]
 )
 def test_another_students_patient_is_unknown(kamal, world, patient, status):
-    for rest in ("", "/mouth", "/meaning?line=36", "/teeth/36"):
+    for rest in ("", "/mouth", "/key", "/meaning?line=36", "/teeth/36"):
         assert kamal.get(f"/patients/{world.patients[patient]}/chart{rest}").status_code == status
     answer = kamal.post(f"/patients/{world.patients[patient]}/chart/strokes", {"line": "36 mo car", "seen": "0"})
     assert answer.status_code == (303 if status == 200 else 404)
@@ -146,7 +146,7 @@ def test_reception_and_nurses_see_no_chart(browser_of, at, who):
 
 
 def test_looking_writes_nothing(app, world, kamal, at):
-    for rest in ("", "/mouth", "/meaning?line=36+mo+car", "/teeth/36", "/teeth/upper"):
+    for rest in ("", "/mouth", "/key", "/meaning?line=36+mo+car", "/teeth/36", "/teeth/upper"):
         assert kamal.get(at(rest)).status_code == 200
     with app.app_context():
         assert db.session.get(Chart, world.patients["fernando"]) is None
@@ -172,7 +172,7 @@ def broken(app, world, charted):
 
 @pytest.mark.usefixtures("broken")
 def test_a_chart_that_cannot_be_built_says_so_and_shows_no_mouth(kamal, at, caplog):
-    for rest in ("", "/teeth/36"):
+    for rest in ("", "/teeth/36", "/key"):
         page = kamal.get(at(rest))
         assert page.status_code == 500
         assert "The chart cannot be shown." in page.text

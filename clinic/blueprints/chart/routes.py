@@ -59,6 +59,15 @@ def mouth(patient_id: int) -> ResponseReturnValue:
     return _mouth(patient_id)
 
 
+@bp.get("/patients/<int:patient_id>/chart/key")
+@requires(Permission.VIEW_CHART)
+def key(patient_id: int) -> ResponseReturnValue:
+    """What the drawing of this mouth means."""
+    with whole_or_nothing(patient_id):
+        picture = picture_for(current_user, patient_id, _preset())
+        return answer(page="chart/key.html", fragment="chart/_key.html", picture=picture, drawing=picture.drawing)
+
+
 @bp.get("/patients/<int:patient_id>/chart/meaning")
 @requires(Permission.CHART, typed=True)
 def meaning(patient_id: int) -> ResponseReturnValue:

@@ -6,10 +6,11 @@ const form = chart.querySelector("[data-line-form]");
 if (form) {
   const field = form.querySelector("[data-line]");
   const refused = document.getElementById("chart-refused");
-  const sent = []; // of this page, in memory only
+  const sent = []; // of this page, in memory only; refused ones too
   const waiting = [];
   let back = 0; // how far the up arrow has gone
   let now = null; // what is being charted
+  let isNext = false; // whether that came from `waiting`
   let kept = ""; // what was being typed while a tool's line stands there
   let isOurs = false; // whether the line is a tool's
 
@@ -23,13 +24,12 @@ if (form) {
   }
   const release = () => put(kept, false);
 
+  let after = null; // what stands in the line once that is on its way
   function chartNext() {
     if (now !== null || !waiting.length) return;
-    const line = waiting.shift();
-    const rest = field.value;
-    field.value = line;
+    [after, isNext] = [[field.value, isOurs], true];
+    field.value = waiting.shift();
     form.requestSubmit();
-    if (rest !== line) field.value = rest;
   }
   document.addEventListener("chart:send", ({ detail: { line } }) => {
     if (isOurs) release();
@@ -45,31 +45,34 @@ if (form) {
 
   // One at a time: the page is drawn anew after each, and the next is judged on that.
   form.addEventListener("submit", (event) => {
-    if (now === null) return void (now = field.value);
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    waiting.push(field.value);
-    kept = "";
-    release();
+    if (now !== null) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      waiting.push(field.value);
+      put(isOurs ? kept : "", false);
+      return;
+    }
+    now = field.value;
+    if (!isNext) after = isOurs ? [kept, false, true] : ["", false];
+    isNext = false;
   }, true);
   form.addEventListener("htmx:before:request", (event) => {
-    if (event.target !== form || field.value !== now) return;
+    if (event.target !== form || !after) return;
     document.querySelectorAll("#toasts .toast").forEach((toast) => toast.remove()); // only the last stroke is undone
-    const ours = isOurs;
-    if (!ours) kept = "";
-    isOurs = false;
-    field.value = kept;
-    if (ours) tell("chart:sent");
+    const wasPending = after[2];
+    sent.push(now);
+    [field.value, isOurs] = after;
+    after = null;
+    if (wasPending) tell("chart:sent");
   });
   form.addEventListener("htmx:finally:request", ({ target, detail: { ctx } }) => {
     if (target !== form || now === null) return;
     const line = now;
     now = null;
     if (ctx.response?.status < 400) {
-      sent.push(line);
       refused.replaceChildren();
       mean();
-      return chartNext();
+      return void setTimeout(chartNext); // once the form has its new key
     }
     waiting.length = 0;
     if (field.value && !isOurs) kept = field.value;

@@ -6,6 +6,7 @@ const keyOf = (tooth) => tooth?.dataset.tooth;
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const chosen = new Set();
 let here = null; // where the keyboard is
+let anchor = null; // from where shift takes along
 let from = null; // where a drag began
 let dragged = false;
 
@@ -62,8 +63,8 @@ addEventListener("pointerup", (event) => {
   if (dragged) return tell("chart:picked");
   if (to !== began) return;
   const zone = event.target.closest?.("[data-zone]")?.dataset.zone;
-  const last = here && document.getElementById(`tooth-${here}`);
-  here = keyOf(began);
+  const last = anchor && document.getElementById(`tooth-${anchor}`);
+  here = anchor = keyOf(began);
   if (event.shiftKey && last) choose(between(last, began).map(keyOf), true);
   else if (event.ctrlKey || event.metaKey || several()) choose([here], "toggle");
   else return tell("chart:tap", { tooth: here, zone, touch: event.pointerType === "touch" });
@@ -71,7 +72,17 @@ addEventListener("pointerup", (event) => {
 });
 document.addEventListener("chart:choose", ({ detail }) => choose(detail.teeth, detail.add));
 document.addEventListener("chart:let-go", () => choose([]));
-document.addEventListener("htmx:after:swap", show);
+chart.addEventListener("focusin", ({ target }) => {
+  if (!target.matches(".tooth")) return;
+  here = keyOf(target);
+  show();
+});
+let focused = null; // a tooth that loses the keyboard as it is drawn anew
+document.addEventListener("htmx:before:swap", () => (focused = document.activeElement?.closest?.(".tooth")?.id));
+document.addEventListener("htmx:after:swap", () => {
+  show();
+  if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
+});
 
 // Primary quadrants 5 to 8 stand where 1 to 4 do.
 const QUADRANTS = { upper: "1256", lower: "3478", q1: "15", q2: "26", q3: "37", q4: "48" };

@@ -118,14 +118,19 @@ chart.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("chart:tap", ({ detail: { tooth, zone, touch } }) => {
-  if (!tool()) return tell("chart:choose", { teeth: [tooth] }), clearSurfaces(), draw(), tell("chart:look", { tooth });
   const same = chosen().includes(tooth);
+  const surface = () => !touch && zone && chart.querySelector(`[data-surface="${zone}"]:not([disabled])`);
+  if (!tool()) {
+    if (!same) tell("chart:choose", { teeth: [tooth] }), clearSurfaces(), tell("chart:look", { tooth });
+    draw();
+    return surface() && surface().click();
+  }
   const scope = tool().dataset.scope;
   if (scope === "span" || (scope === "arch" && !/complete/.test(option()?.dataset.option))) return tell("chart:choose", { teeth: [tooth], add: "toggle" }), pend();
   if (!same && isPending()) send();
   if (!same) clearSurfaces(), tell("chart:choose", { teeth: [tooth] });
-  const button = !touch && zone && isSurfaces() && chart.querySelector(`[data-surface="${zone}"]:not([disabled])`);
   draw();
+  const button = isSurfaces() && surface();
   if (!isSurfaces() || ("whole" in tool().dataset && !button)) return send();
   if (button) button.click();
   else if (same && surfaces().length) send();
@@ -143,5 +148,9 @@ document.addEventListener("chart:picked", () => pend());
 document.addEventListener("chart:refused", () => (clearSurfaces(), tell("chart:let-go"), draw()));
 document.addEventListener("chart:sent", () => (clearSurfaces(), tell("chart:let-go"), draw()));
 document.addEventListener("htmx:after:swap", draw);
-document.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]") && letGo());
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape") letGo();
+  if (event.key === "Enter" && event.target === document.body && isPending()) send();
+});
 if (hint) draw();

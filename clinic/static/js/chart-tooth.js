@@ -15,6 +15,12 @@ chart.addEventListener("click", (event) => {
     event.preventDefault();
     open(link.dataset.place, link);
   }
+  const key = event.target.closest("[data-key-link]");
+  if (key && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    htmx.ajax("GET", key.href, { target: "#chart-key-place", swap: "innerHTML" });
+    document.getElementById("chart-key-dialog").showModal();
+  }
   if (event.target.closest("[data-panel-close]")) {
     place.replaceChildren();
     document.getElementById(asked?.id)?.focus();
