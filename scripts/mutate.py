@@ -3,55 +3,44 @@
 `python scripts/mutate.py [--share N --seed S]`: every mutant, or N of them drawn by S. Prints survivors; exits 1 when there are any.
 A mutant is one check switched off: a refusal of access.py, a condition of a session's validity, the form's origin, a viewer's
 condition in a query, a view's permission, or a rule on the actor in an operation.
+
+All are judged in one process, whose functions change: starting pytest for each takes longer than the tests that notice it. The test
+that noticed one is run once more without it, and must be green.
 """
 
 import argparse
 import ast
 import copy
+import dataclasses
+import importlib
+import inspect
 import os
 import random
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from queue import SimpleQueue
+from types import CodeType
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-# In turns, the quickest to notice first: collecting thousands of tests takes longer than running these few. Before them come those
-# that bear the mutated module's name; of a view first of all the test that reads the permission of each.
+SUITE = ("tests/conventions", "tests/queries", "tests/routes", "tests/operations")
+# Asked first: the test that reads the permission of each view, and those of the scope.
 VIEWS = ["tests/conventions/test_access.py"]
-TURNS = (
-    ["tests/conventions/test_access.py", "tests/queries/test_scope.py"],
-    ["tests/queries", "tests/routes", "tests/operations"],
-    ["tests/conventions"],
-)
+SCOPE = ["tests/conventions/test_access.py", "tests/queries/test_scope.py"]
 # Modules after which no test is named.
 NEAR = {
     "clinic/access.py": ["tests/routes/test_auth.py", "tests/routes/test_lock.py", "tests/routes/test_account.py"],
     "clinic/security.py": ["tests/routes/test_auth.py", "tests/routes/test_errors.py"],
     "clinic/sessions.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
 }
-COPIED = (
-    "clinic",
-    "tests",
-    "migrations",
-    "scripts",
-    "docs",
-    "pyproject.toml",
-    "wsgi.py",
-    "gunicorn.conf.py",
-    "Makefile",
-)
-LINKED = ("node_modules",)
 # Checks that only save work: without them the answer is the same.
 EQUIVALENT = {"not token"}  # an empty token is no session's either; this saves the look-up
 
@@ -61,6 +50,7 @@ class Mutant:
     path: str
     line: int
     what: str
+    where: str  # the function, with its class
     source: str
 
 
@@ -84,13 +74,14 @@ def _of_file(path: Path, functions: set[str] | None) -> Iterator[Mutant]:
     layer = path.relative_to(ROOT / "clinic").parts[0]
     for number, node in enumerate(ast.walk(tree)):
         for what, change in _changes(node, layer):
-            if functions is not None and not _inside(tree, node, functions):
+            where = _function_of(tree, node)
+            if functions is not None and where not in functions:
                 continue
             mutated = copy.deepcopy(tree)
             target = list(ast.walk(mutated))[number]
             change(target)
             source = ast.unparse(ast.fix_missing_locations(mutated))
-            yield Mutant(str(path.relative_to(ROOT)), getattr(node, "lineno", 0), what, source)
+            yield Mutant(str(path.relative_to(ROOT)), getattr(node, "lineno", 0), what, where, source)
 
 
 def _changes(node: ast.AST, layer: str):  # type: ignore[no-untyped-def]
@@ -153,27 +144,49 @@ def _anyone(node: ast.Call) -> None:
     node.args[0] = ast.parse("Permission.USE_ACCOUNT", mode="eval").body
 
 
-def _inside(tree: ast.AST, node: ast.AST, functions: set[str]) -> bool:
-    return any(
-        isinstance(function, ast.FunctionDef) and function.name in functions and node in ast.walk(function)
-        for function in ast.walk(tree)
-    )
+def _function_of(tree: ast.Module, node: ast.AST) -> str:
+    """The outermost function that holds this node, with its class."""
+    for outer in tree.body:
+        for function in outer.body if isinstance(outer, ast.ClassDef) else [outer]:
+            if isinstance(function, ast.FunctionDef) and node in ast.walk(function):
+                return function.name if function is outer else f"{outer.name}.{function.name}"  # type: ignore[attr-defined]
+    raise ValueError(f"{ast.unparse(node)} is in no function; say in applied() how to take it away")
 
 
-def noticed_by(mutant: Mutant, folder: Path, worker: str) -> str:
-    """The first test that fails in a copy of the tree that has this mutant; empty when it survives."""
-    path = folder / mutant.path
-    original = path.read_text()
-    path.write_text(mutant.source)
-    first = VIEWS if mutant.path.startswith("clinic/blueprints") else []
-    turns = (turn for turn in (first, _near(mutant), *TURNS) if turn)
+@contextmanager
+def applied(mutant: Mutant) -> Iterator[None]:
+    """The running application with this mutant, for as long as the block lasts."""
+    from clinic.access import Permission
+
+    module = importlib.import_module(mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    function = attrgetter(mutant.where)(module)
+    if mutant.path.startswith("clinic/blueprints"):
+        access = function.access
+        assert access.permission is not Permission.USE_ACCOUNT
+        function.access = dataclasses.replace(access, permission=Permission.USE_ACCOUNT)
+        try:
+            yield
+        finally:
+            function.access = access
+        return
+    function = inspect.unwrap(function)
+    code = function.__code__
+    function.__code__ = _code_of(compile(mutant.source, mutant.path, "exec"), mutant.where)
     try:
-        return next((test for turn in turns if (test := _failure(turn, folder, worker))), "")
+        yield
     finally:
-        path.write_text(original)
+        function.__code__ = code
 
 
-def _near(mutant: Mutant) -> list[str]:
+def _code_of(module: CodeType, where: str) -> CodeType:
+    inside = [each for each in module.co_consts if isinstance(each, CodeType)]
+    for code in inside + [each for outer in inside for each in outer.co_consts if isinstance(each, CodeType)]:
+        if code.co_qualname == where:
+            return code
+    raise LookupError(where)
+
+
+def tests_near(mutant: Mutant) -> list[str]:
     """The tests that bear the name of the mutated module, or of its feature."""
     if mutant.path in NEAR:
         return NEAR[mutant.path]
@@ -187,35 +200,62 @@ def _near(mutant: Mutant) -> list[str]:
     ]
 
 
-def _unchanged() -> Mutant:
-    """No mutant at all, written as mutants are: with it the tests must be green, or their being red proves nothing."""
-    path = "clinic/access.py"
-    return Mutant(path, 0, "nothing", ast.unparse(ast.parse((ROOT / path).read_text())))
+class Judge:
+    """Runs, in the place of pytest's own loop, for each mutant the tests until one of them fails."""
 
+    def __init__(self, chosen: list[Mutant]) -> None:
+        self.chosen = chosen
+        self.survivors: list[Mutant] = []
+        self.void: list[Mutant] = []
+        self.took: Counter[str] = Counter()  # seconds, by test
+        self.noticed: Counter[str] = Counter()  # mutants, by test
 
-def _failure(tests: list[str], folder: Path, worker: str) -> str:
-    """The first of these tests that fails; empty when they are green, or all of them are among the slow ones."""
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests]
-        + ["-m", "not slow and not browser and not server and not soak", "--timeout", "1800"],
-        cwd=folder,
-        env=os.environ | {"PYTEST_XDIST_WORKER": worker},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        timeout=7200,  # that the machine is busy must notice nothing
-    )
-    if run.returncode in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
-        return ""
-    named = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
-    return named[1] if named else f"pytest ended with {run.returncode}"
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Each is put to the tests near it; then whichever none of these noticed to all the others."""
+        self.items = [item for item in session.items if isinstance(item, pytest.Function)]
+        beyond = [mutant for mutant in self.chosen if not self._noticed(mutant, self._near(mutant))]
+        for mutant in beyond:
+            if not self._noticed(mutant, [item for item in self.items if item not in self._near(mutant)]):
+                print(f"SURVIVES: {mutant.path}:{mutant.line} {mutant.what}", flush=True)
+                self.survivors.append(mutant)
+        return True
+
+    def _noticed(self, mutant: Mutant, items: list[pytest.Function]) -> bool:
+        """Whether one of these tests fails with the mutant, those first that have noticed most, and of these the quickest."""
+        items.sort(key=lambda item: (-self.noticed[item.nodeid], self.took[item.nodeid]))
+        with applied(mutant):
+            item = self._first_red(items)
+        if item is None:
+            return False
+        said = f"killed by {item.nodeid}"
+        if self._first_red([item]):
+            said = f"VOID: {item.nodeid} is red without it as well"
+            self.void.append(mutant)
+        self.noticed[item.nodeid] += 1
+        print(
+            f"{self.noticed.total()}/{len(self.chosen)} {mutant.path}:{mutant.line} {mutant.what}: {said}", flush=True
+        )
+        return True
+
+    def _near(self, mutant: Mutant) -> list[pytest.Function]:
+        files = VIEWS if mutant.path.startswith("clinic/blueprints") else [*tests_near(mutant), *SCOPE]
+        return [item for item in self.items if item.nodeid.partition("::")[0] in files]
+
+    def _first_red(self, items: Iterable[pytest.Function]) -> pytest.Function | None:
+        for item in items:
+            item.session._setupstate.teardown_exact(item)  # of the module before
+            reports = runtestprotocol(item, log=False, nextitem=item.parent)
+            self.took[item.nodeid] = sum(report.duration for report in reports)
+            if any(report.failed for report in reports):
+                return item
+        return None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="mutate")
     parser.add_argument("--share", type=int, default=0, help="how many mutants; 0 for all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--after", type=int, default=0, help="go on after the first so many")
+    parser.add_argument("--after", type=int, default=0, help="leave out the first so many")
     parser.add_argument("--list", action="store_true", help="only name them")
     options = parser.parse_args()
     chosen = mutants()
@@ -227,57 +267,14 @@ def main() -> None:
         for mutant in chosen:
             print(f"{mutant.path}:{mutant.line} {mutant.what}")
         return
-    from tests.services import MariaDB
-
-    base = Path(tempfile.mkdtemp(prefix="chairside-mutants-"))
-    server = None
-    if "CHAIRSIDE_TEST_MARIADB" not in os.environ:
-        server = MariaDB(base / "mariadb").start()
-        os.environ["CHAIRSIDE_TEST_MARIADB"] = str(server.port)
-    copies: SimpleQueue[tuple[str, Path]] = SimpleQueue()
-    for number in range(2):
-        copies.put((f"mutant{number}", _copy(base / f"copy{number}")))
-
-    def judge(mutant: Mutant) -> tuple[Mutant, str]:
-        worker, folder = copies.get()
-        try:
-            return mutant, noticed_by(mutant, folder, worker)
-        finally:
-            copies.put((worker, folder))
-
-    survivors = []
-    try:
-        if not options.after:  # the run that is gone on with has seen to it
-            _, red = judge(_unchanged())
-            if red:
-                sys.exit(f"{red} is red without any mutant; mend it first.")
-        with ThreadPoolExecutor(2) as pool:
-            for number, (mutant, test) in enumerate(pool.map(judge, chosen), 1 + options.after):
-                said = f"killed by {test}" if test else "SURVIVES"
-                print(
-                    f"{number}/{options.after + len(chosen)} {mutant.path}:{mutant.line} {mutant.what}: {said}",
-                    flush=True,
-                )
-                survivors += [] if test else [mutant]
-    finally:
-        if server:
-            server.stop(kill=True)
-        shutil.rmtree(base, ignore_errors=True)
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants killed (of {total} in all, seed {options.seed})")
-    sys.exit(1 if survivors else 0)
-
-
-def _copy(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, folder / name)
-    for name in LINKED:
-        (folder / name).symlink_to(ROOT / name)
-    return folder
+    judge = Judge(chosen)
+    os.chdir(ROOT)
+    options_of_pytest = ["-q", "-s", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    quick = ["-m", "not slow and not browser and not server and not soak"]
+    pytest.main([*options_of_pytest, *quick, *SUITE], plugins=[judge])
+    left = judge.survivors + judge.void
+    print(f"{len(chosen) - len(left)} of {len(chosen)} mutants killed (of {total} in all, seed {options.seed})")
+    sys.exit(1 if left else 0)
 
 
 if __name__ == "__main__":
