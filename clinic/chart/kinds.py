@@ -339,7 +339,7 @@ SHORT: dict[str, tuple[str, dict[str, str]]] = {
 # A kind drawn by `icon` has a letter or an icon, one by `zone` or `crown` a style and perhaps a letter, one by `bar` a style.
 OWN_DRAWINGS: dict[Scope, dict[str, str]] = {
     Scope.SURFACES: {"zone": "fills its surfaces"},
-    Scope.WHOLE: {"crown": "fills the crown", "icon": "stands beside the tooth"},
+    Scope.WHOLE: {"crown": "fills the crown", "icon": "a letter or icon on the tooth"},
     Scope.SPAN: {"bar": "a line along the teeth"},
     Scope.ARCH: {"bar": "a line along the teeth"},
 }

@@ -16,7 +16,7 @@ from clinic.chart import teeth, words
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import BUILT_IN, SHORT, STATUS_TYPED, Field, Kind, Scope, Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.rules import MANY, may_follow
+from clinic.chart.rules import GOES, MANY, may_follow, needs_tooth
 from clinic.chart.teeth import Numbering
 
 LONGEST = 500  # characters of a line
@@ -27,8 +27,9 @@ STATUS_WORDS = {word: status for status, typed in STATUS_TYPED.items() for word 
 JAWS = ("upper", "lower")
 QUADRANT_WORDS = {f"q{n}": str(n) for n in range(1, 9)}
 AREAS = (*JAWS, "all", *QUADRANT_WORDS)
+CANCEL = "cancel"  # of a tooth that goes: its plans become options
 SHED = "shed"  # a primary tooth goes and its successor is there
-WORDS_OF_LINE = ("note", "on", "date", "status", "find", "undo")  # of the line itself, or kept for it
+WORDS_OF_LINE = ("cancel", "note", "on", "date", "status", "find", "undo")  # of the line itself, or kept for it
 SURFACE_LETTERS = frozenset("modblifp")
 SAME_PLACE = {"i": "o", "f": "b", "p": "l"}  # a surface's letter on some teeth, to the stored one
 # Words that others use, to ours.
@@ -230,6 +231,7 @@ class _Clause:
         self.status: Status | None = None
         self.dated: date | None = None
         self.note = ""
+        self.cancels = False
         self.kind: Kind | None = None
         self.kind_at = -1
         self.options: dict[str, tuple[str, str]] = {}
@@ -282,6 +284,8 @@ class _Clause:
     def read_word(self, at: int, word: _Word) -> None:
         if self._is_note(at):
             word.meaning = "a note"
+        elif word.low == CANCEL and self.kind is not None and self.kind.code in GOES:
+            self.cancels, word.meaning = True, "what is planned on it becomes an option"
         elif '"' in word.text:
             self.read_quoted(word)
         elif "=" in word.text:
@@ -566,10 +570,18 @@ class _Clause:
         if missing:
             word.problem = f"{kind.name}: say {' and '.join(map(_asks, missing))}."
             return []
+        if self.cancels:
+            goes = self.noted(entries)
+            plans = {each.id: each for key in goes for each in self.mouth.on(key) if self.is_cancelled(each, key)}
+            option = {"status": Status.OPTION, "dated": self.dated or self.line.today}
+            entries += [self.continuing(each.changed(**option), each) for each in plans.values()]
         if self.note:
             note = self.mouth.kinds["note"]
             entries += [self.entry(note, ((key, ""),), details={"note": self.note}) for key in self.noted(entries)]
         return entries
+
+    def is_cancelled(self, plan: Entry, key: str) -> bool:
+        return plan.status is Status.PLANNED and bool(plan.thread) and needs_tooth(plan, key)
 
     def noted(self, entries: list[Entry]) -> list[str]:
         return list(dict.fromkeys(key for entry in entries for key in entry.keys[:1]))
@@ -802,6 +814,7 @@ GRAMMAR: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("54 shed", "54 has exfoliated and 14 has erupted"),
             ("extra mesiodens 11-21", "a supernumerary tooth between 11 and 21"),
             ("11 rct done", "goes on with what was planned"),
+            ("36 x plan cancel", "what was planned on a tooth that goes becomes an option"),
         ),
     ),
 )

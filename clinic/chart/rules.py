@@ -130,9 +130,8 @@ class Case:
     def judged_by(self, rules: "Sequence[Rule]") -> Iterator[Remark]:
         for rule in rules:
             for sentence in rule.look(self):
-                asked = " Say why, and it is kept with the reason." if rule.severity == "ask" else ""
                 threads, self.threads = tuple(self.threads), []
-                yield Remark(rule.severity, rule.name, sentence + asked, threads)
+                yield Remark(rule.severity, rule.name, sentence, threads)
 
     @property
     def kind(self) -> Kind:
@@ -739,21 +738,25 @@ def _denture_replaces(case: Case) -> Iterator[str]:
 # --- what goes --------------------------------------------------------------------------------------------------------
 
 
+def needs_tooth(plan: Entry, key: str) -> bool:
+    """Whether a plan comes to nothing when the tooth goes; a pontic or an implant comes in its place."""
+    return plan.kind not in (*GOES, *STAYS_WITHOUT_TOOTH) and plan.role(key) not in GAPS
+
+
 @ask("plans-of-gone")
 def _plans_of_gone(case: Case) -> Iterator[str]:
-    """A tooth that goes with work planned on it: those plans are to be cancelled, or a reason given."""
+    """A tooth that goes with work planned on it: those plans are put back to options (`cancel`), or a reason is given."""
     if case.kind.code not in GOES or case.entry.status in (Status.OPTION, Status.REFERRED):
         return
     key = case.entry.tooth
-    plans = [
-        each
-        for each in case.others(key)
-        if each.status in UNDER_WAY and each.kind not in (*GOES, *STAYS_WITHOUT_TOOTH) and each.role(key) not in GAPS
-    ]
+    plans = [each for each in case.others(key) if each.status in UNDER_WAY and needs_tooth(each, key)]
     if plans:
         case.threads = [each.thread for each in plans if each.thread]
         told = words.listed([_told(case, each) for each in plans])
-        yield f"{case.shown(key)} has work ahead that will not be done if it goes: {told}. Cancel those plans."
+        yield (
+            f"{case.shown(key)} has work ahead that will not be done if it goes: {told}. "
+            "Add “cancel” to the line to put plans back to options."
+        )
 
 
 @ask("abutment-goes")

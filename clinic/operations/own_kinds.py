@@ -105,7 +105,7 @@ def fit_drawing(scope: Scope, rule: str, pattern: str, letter: str, icon: str) -
         raise DomainError("There is no such icon. Choose one from the list.")
     if rule == "icon":
         if bool(letter) is bool(icon):
-            raise DomainError("What stands beside the tooth is either letters or an icon. Choose one of them.")
+            raise DomainError("What stands on the tooth is either letters or an icon. Choose one of them.")
         return {"rule": rule, "pattern": "solid", "letter": letter, "icon": icon}
     if pattern not in OWN_STYLES[rule]:
         raise DomainError(f"This is drawn as {_or(OWN_STYLES[rule])}. Choose one of them.")

@@ -189,6 +189,20 @@ def test_a_finding_said_anew_goes_on_with_the_former():
     assert reading_of('36 note "two"', mouth).entries[0].thread == 0
 
 
+def test_the_plans_of_a_tooth_that_goes_are_put_back_in_the_same_line():
+    mouth = charted("36 o comp plan", "36 rct start", "36 s ex", "36 x opt", "46 o comp plan")
+    reading = reading_of("36,37 x plan cancel", mouth)
+    assert [(each.kind, each.status, each.thread) for each in reading.entries] == [
+        ("extraction", Status.PLANNED, 4),
+        ("extraction", Status.PLANNED, 0),
+        ("restoration", Status.OPTION, 1),
+    ]
+    assert not reading_of("36 o comp cancel", mouth).is_whole  # nothing goes
+    bridge = charted("15 miss", "15 eru", "14a 15p 16a br pfm plan")
+    assert [each.kind for each in reading_of("15 x plan cancel", bridge).entries] == ["extraction"]
+    assert [each.kind for each in reading_of("16 x plan cancel", bridge).entries] == ["extraction", "bridge"]
+
+
 def test_an_upper_and_a_lower_denture_are_two():
     mouth = charted("all miss", "upper dent complete plan", "lower dent complete plan")
     assert reading_of("lower dent complete done", mouth).entries[0].thread == mouth.entries[-1].thread
@@ -451,7 +465,7 @@ def test_the_help_names_every_word_and_its_examples_can_be_read():
         if group in ("Several at once", "What is said of it")
         for typed_so, _says in lines
     ]
-    assert len(examples) == 11
+    assert len(examples) == 12
     for line in examples:
         reading = reading_of(line, mouth)
         assert reading.is_whole, (line, reading.problems)
