@@ -13,7 +13,7 @@ from clinic.chart import marks as rules
 from clinic.chart import outlines, teeth, words
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import Group, Kind, Presence, Scope, Status
-from clinic.chart.legends import PAPER, PATTERNS, Legend, Look, legend_of
+from clinic.chart.legends import PAPER, Legend, legend_of
 from clinic.chart.marks import Letters, Mark, Pen, Stroke, letters
 from clinic.chart.mouth import Mouth
 from clinic.chart.outlines import Outline, Point, number
@@ -80,14 +80,6 @@ class ToothDrawn:
     compared: Compared | None
 
 
-class PatternDrawn(NamedTuple):
-    id: str
-    side: float
-    d: str
-    colour: str
-    is_filled: bool
-
-
 @dataclass(frozen=True)
 class Row:
     """A row of the grid that a screen reader walks: a jaw."""
@@ -106,10 +98,17 @@ class Drawing:
     objects: tuple[Mark, ...]
     lines: tuple[Stroke, ...]
     labels: tuple[Letters, ...]
-    patterns: tuple[PatternDrawn, ...]
     undrawn: Mapping[int, str] = field(default_factory=dict)
     box: tuple[str, str, str, str] = ("0", "0", "760", "480")  # what of the chart is shown: x, y, width, height
     is_part: bool = False  # a picture beside words, rather than a chart one walks and touches
+    is_close: bool = False  # a small part of a tooth, for a key
+
+    @property
+    def size(self) -> tuple[str, str]:
+        """How large a part stands beside words: width and height in pixels. A close one is as high as two lines."""
+        width, height = float(self.box[2]), float(self.box[3])
+        scale = min(80 / width, 44 / height) if self.is_close else 1
+        return number(width * scale), number(height * scale)
 
     @property
     def teeth(self) -> Iterator[ToothDrawn]:
@@ -178,24 +177,9 @@ class _Board:
         self.mouth, self.legend, self.numbering, self.compared, self.prefix = mouth, legend, numbering, compared, prefix
         self.only = {teeth.tooth(key).place for key in only if teeth.is_tooth(key)}
         self.extra_only = {key for key in only if teeth.is_extra(key)}
-        self.patterns: dict[str, PatternDrawn] = {}
         self.why: dict[int, str] = {}  # why an entry is not seen on one of its teeth
         self.frames: dict[str, _Frame] = {}
         self.order = {id(entry): at for at, entry in enumerate(mouth.entries)}
-
-    def paint(self, look: Look) -> str:
-        """The value of a fill; a pattern is written down for the definitions."""
-        if look.fill in ("none", "outline", "dotted-outline", "line"):
-            return "none"
-        if look.fill == "solid":
-            return look.stroke
-        if look.fill == "pale":
-            return _pale(look.stroke)
-        name = f"{self.prefix}{look.fill}-{look.stroke[1:]}"
-        if name not in self.patterns:
-            _words, side, path, is_filled = PATTERNS[look.fill]
-            self.patterns[name] = PatternDrawn(name, side, path, look.stroke, is_filled)
-        return f"url(#{name})"
 
     @property
     def is_part(self) -> bool:
@@ -242,13 +226,13 @@ class _Board:
             objects,
             tuple(lines),
             () if self.is_part else labels,
-            tuple(self.patterns.values()),
             undrawn,
-            self._box(height, middle, extras),
+            self._box(height, middle),
             self.is_part,
+            bool(self.view),
         )
 
-    def _box(self, height: float, middle: float, extras: Mapping[bool, object]) -> tuple[str, str, str, str]:
+    def _box(self, height: float, middle: float) -> tuple[str, str, str, str]:
         """The whole chart; of some teeth their columns, in the jaws they are in."""
         if not self.is_part:
             return "0", "0", number(WIDTH), number(height)
@@ -328,7 +312,7 @@ class _Board:
                 told = entry.id  # the shape of the tooth says it; what replaces it takes the cross away
                 continue
             layer, rule = rules.RULES.get(kind.drawing.rule, rules.RULES["icon"])
-            pen = Pen(self.paint, self.legend, outline, entry, kind, key)
+            pen = Pen(self.legend, outline, entry, kind, key)
             rule(pen)
             if pen.strokes or pen.letters:
                 found.append(pen.mark(layer))
@@ -410,17 +394,17 @@ class _Board:
                 found.setdefault((ink.letter, made if entry.kind == "restoration" else ""), ink.stroke)
         wide = COLUMNS["1"] + 4
         said = [(f"{letter} {made}" if made else letter, stroke) for (letter, made), stroke in found.items()]
-        if sum(len(text) * 4.2 + 4 for text, _ in said) > wide:
+        if sum(len(text) * 4.7 + 4 for text, _ in said) > wide:
             said = list({letter: stroke for (letter, _), stroke in found.items()}.items())
         if not said:
             return []
-        lengths = [len(text) * 4.2 + 4 for text, _ in said]
+        lengths = [len(text) * 4.7 + 4 for text, _ in said]
         x = (outline.stand[0] - 2 if extra else 0) - sum(lengths) / 2
         y = outline.stand[1] + 43 if extra else outlines.TAGS
         placed = []
         for (text, stroke), length in zip(said, lengths, strict=True):
             px, py = outline.at(x + length / 2, y) if outline.sx > 0 else outline.at(-(x + length / 2), y)
-            placed.append(letters(px, py, text, 7.4, stroke))
+            placed.append(letters(px, py, text, 8.4, stroke))
             x += length
         return placed
 
@@ -740,9 +724,3 @@ def _hit(outline: Outline, place: str, beneath: bool, extra: bool) -> str:
     else:
         w, top, low = COLUMNS[place[1]] / 2 - 0.5, -outlines.ROOT_ROOM, outlines.MIDDLE - 1
     return outline.put(outlines.box(-w, top, w, low))
-
-
-def _pale(colour: str) -> str:
-    """A breath of a colour on paper."""
-    channels = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return "#" + "".join(f"{round(255 - (255 - each) * 0.14):02x}" for each in channels)

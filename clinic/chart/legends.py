@@ -8,24 +8,11 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from clinic.chart.hatching import PATTERNS
 from clinic.chart.kinds import Status
 
 PAPER = "#ffffff"
 
-# What a zone or crown may be filled with: the words for it, the side of the tile, its path, and whether the path is filled.
-PATTERNS: dict[str, tuple[str, float, str, bool]] = {
-    "light": ("sparse dots", 5, "M1.2 1.25a.55 .55 0 1 0 1.1 0a.55 .55 0 1 0-1.1 0M3.7 3.75a.55 .55 0 1 0 1.1 0a.55 .55 0 1 0-1.1 0", True),
-    "dots": ("dots", 4, "M.9 2a1.1 1.1 0 1 0 2.2 0a1.1 1.1 0 1 0-2.2 0", True),
-    "diagonal": ("diagonal lines", 4.5, "M-1 1L1-1M-1 5.5L5.5-1M3.5 5.5L5.5 3.5", False),
-    "back": ("diagonal lines the other way", 4.5, "M3.5-1L5.5 1M-1-1L5.5 5.5M-1 3.5L1 5.5", False),
-    "vertical": ("upright lines", 3.6, "M1.8-1V5", False),
-    "horizontal": ("level lines", 3.6, "M-1 1.8H5", False),
-    "cross": ("crossed lines", 4.5, "M-1 1L1-1M-1 5.5L5.5-1M3.5 5.5L5.5 3.5M3.5-1L5.5 1M-1-1L5.5 5.5M-1 3.5L1 5.5", False),
-    "grid": ("a grid", 4, "M2-1V5M-1 2H5", False),
-    "tint": ("short dashes", 5, "M.4 1.2H2.4M2.9 3.7H4.9", False),
-    "wavy": ("waves", 6, "M-1.5 3C-.5 .5 .5 .5 1.5 3S3.5 5.5 4.5 3S6.5 .5 7.5 3", False),
-    "half": ("fine diagonal lines", 3, "M-1 1L1-1M-1 4L4-1M2 4L4 2", False),
-}  # fmt: skip
 # Further styles of a mark: filled all over, an outline only, and lines that have no inside.
 STYLES = ("solid", *PATTERNS, "outline", "dotted-outline", "line")
 

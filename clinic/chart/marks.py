@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from clinic.chart import outlines, teeth
 from clinic.chart.entry import Entry
+from clinic.chart.hatching import PATTERNS, hatched
 from clinic.chart.kinds import Kind, Status
-from clinic.chart.legends import PAPER, Legend, Look
+from clinic.chart.legends import PAPER, Legend
 from clinic.chart.outlines import LANE, Outline, Point, Zone, box, circle, line, number, smooth
 
 # Of what something is made: its pattern and its letters.
@@ -95,14 +96,12 @@ class Mark:
 class Pen:
     """Draws one entry on one tooth."""
 
-    def __init__(
-        self, paint: Callable[[Look], str], legend: Legend, outline: Outline, entry: Entry, kind: Kind, key: str
-    ) -> None:
+    def __init__(self, legend: Legend, outline: Outline, entry: Entry, kind: Kind, key: str) -> None:
         self.outline, self.entry, self.kind, self.key = outline, entry, kind, key
         self.strokes: list[Stroke] = []
         self.letters: list[Letters] = []
         self.ink = legend.ink(entry.status, kind.code)
-        self._paint, self._legend = paint, legend
+        self._legend = legend
 
     def detail(self, name: str) -> str:
         return str(self.entry.details.get(name, ""))
@@ -112,15 +111,23 @@ class Pen:
         return self.entry.status.is_there
 
     def fill(self, style: str) -> str:
-        """What to fill with, in the status of this entry."""
-        return self._paint(self._legend.look(self.entry.status, style, self.kind.code))
+        """What to fill with, in the status of this entry: none, a colour, or the name of a pattern."""
+        fill = self._legend.look(self.entry.status, style, self.kind.code).fill
+        if fill == "solid":
+            return self.ink.stroke
+        return _pale(self.ink.stroke) if fill == "pale" else fill if fill in PATTERNS else "none"
 
     def path(
         self, path: str, fill: str = "none", width: float | None = None, dash: str | None = None, stroke: str = ""
     ) -> None:
-        self.strokes.append(Stroke(self.outline.put(path), fill, width, dash, stroke))
+        path = self.outline.put(path)
+        if fill in PATTERNS:
+            pattern = PATTERNS[fill]
+            self.strokes.append(Stroke(hatched(path, fill), "none", pattern.width, pattern.dash))
+            fill = "none"
+        self.strokes.append(Stroke(path, fill, width, dash, stroke))
 
-    def text(self, at: Point, text: str, size: float = 7.5, fill: str = "", halo: str = PAPER) -> None:
+    def text(self, at: Point, text: str, size: float = 8, fill: str = "", halo: str = PAPER) -> None:
         if text:
             self.letters.append(letters(*self.outline.at(*at), text, size, fill or self.ink.stroke, halo))
 
@@ -158,6 +165,11 @@ class Pen:
     @property
     def material(self) -> tuple[str, str]:
         return MATERIALS.get(self.detail("material"), (self.kind.drawing.pattern, ""))
+
+
+def _pale(colour: str) -> str:
+    """A breath of a colour, through which one sees what is there."""
+    return f"{colour}24"
 
 
 # --- surfaces ---------------------------------------------------------------------------------------------------------
@@ -199,9 +211,9 @@ def decay(pen: Pen) -> None:
         pen.path(ragged(each), PAPER, 3.6, stroke=PAPER)  # a rim of paper, on a filling too
         pen.path(ragged(each), pen.fill(style), 1.4)
         if style == "solid":
-            pen.text(each.middle, icdas, 7.5, PAPER, "")
+            pen.text(each.middle, icdas, 8, PAPER, "")
         else:
-            pen.text(each.middle, icdas, 7.5)
+            pen.text(each.middle, icdas, 8)
 
 
 def ragged(zone: Zone) -> str:
@@ -255,7 +267,9 @@ def crown(pen: Pen) -> None:
         letter = pen.kind.drawing.letter
     fill = pen.fill(style if letter or pen.kind.own_id else "outline")
     for each in (pen.outline.crown, pen.outline.figure):
-        pen.path(each, PAPER if fill == "none" and pen.is_there else fill, 2.2)
+        if pen.is_there:
+            pen.path(each, PAPER, 2.2)  # nothing shows through a crown
+        pen.path(each, fill, 2.2)
     pen.text(pen.body, letter, 7)
 
 
@@ -560,8 +574,7 @@ def icon(pen: Pen) -> None:
         band(pen)
     elif path:
         x, y = pen.outline.at(*pen.body)
-        fill = PAPER if pen.is_there or not letter else pen.fill("solid")
-        pen.strokes.append(Stroke(outlines.relative(path, x, y), fill, 1.7))
+        pen.strokes.append(Stroke(outlines.relative(path, x, y), PAPER, 1.7))
     pen.text(pen.body, letter, 7 if path else 9)
     surface = {"mesial": "M", "distal": "D", "outer": "B", "inner": "L"}.get(pen.detail("direction"))
     if surface:
