@@ -42,7 +42,7 @@ from clinic.queries import scope
 
 REASON_LENGTH = 500
 NAME_LENGTH = 120
-MOST_AT_ONCE = 60  # entries of one stroke
+MOST_AT_ONCE = 64  # entries of one stroke
 BY_SOMEBODY = (Status.IN_PROCESS, Status.COMPLETED)  # at a visit, with a performer
 
 

@@ -42,6 +42,7 @@ class Charted:
 
     `chart`: None while nothing was charted; the mouth is then the preset for the age. `initial`: the first charting is still under
     way, no version was cut yet. `pending`: what waits for a supervisor. `approved`: the last approval, with its version.
+    `changed_by`, `changed_at`: the last stroke, if it is not approved.
     """
 
     patient: Patient
@@ -70,15 +71,22 @@ class Charted:
 
 
 def mouth_for(viewer: User, patient_id: int) -> Charted | None:
-    """How a patient's chart stands; None for a patient the viewer may not see. Six queries."""
+    """How a patient's chart stands; None for a patient the viewer may not see. Six queries at most."""
+    versions = select(func.max(ChartVersion.number), func.max(ChartVersion.stroke)).where(
+        ChartVersion.patient_id == Patient.id
+    )
+    number, stroke = (versions.with_only_columns(each).scalar_subquery() for each in versions.selected_columns)
     found = db.session.execute(
         visible_patients(viewer)
-        .add_columns(Chart)
+        .add_columns(Chart, number, stroke)
         .outerjoin(Chart, Chart.patient_id == Patient.id)
         .where(Patient.id == patient_id)
         .options(selectinload(Patient.alerts))
     ).one_or_none()
-    return _charted(found[0], found[1]) if found is not None else None
+    if found is None:
+        return None
+    patient, chart, number, stroke = found
+    return _charted(patient, chart, number or 0, stroke or 0)
 
 
 def mouth_as_of(viewer: User, patient_id: int, at: datetime) -> Charted | None:
@@ -311,18 +319,17 @@ def _mouth(patient: Patient, chart: Chart | None, *, upto: int | None = None) ->
     return Mouth(base_of(chart), tuple(holding(patient.id, upto=upto)), kinds, chart.dentition)
 
 
-def _charted(patient: Patient, chart: Chart | None) -> Charted:
+def _charted(patient: Patient, chart: Chart | None, number: int, stroke: int) -> Charted:
     mouth = _mouth(patient, chart)
     if chart is None:
         return Charted(patient, None, mouth, 0)
-    number, stroke, signed = _signed(patient.id)
-    last = db.session.execute(
-        select(ChartEntry.entered_at, User.name)
-        .join(User, User.id == ChartEntry.entered_by_id)
-        .where(ChartEntry.patient_id == patient.id)
-        .order_by(ChartEntry.id.desc())
-        .limit(1)
-    ).one_or_none()
+    signed = _signed(patient.id) if number else []
+    approved = next((each for each in signed if each.status is SignOffStatus.APPROVED), None)
+    changed_by, changed_at = "", None
+    if chart.stroke > (approved.chart_version.stroke if approved else 0):
+        last = select(User.name, ChartEntry.entered_at).join(User, User.id == ChartEntry.entered_by_id)
+        newest = last.where(ChartEntry.patient_id == patient.id).order_by(ChartEntry.id.desc()).limit(1)
+        changed_by, changed_at = db.session.execute(newest).one()
     return Charted(
         patient,
         chart,
@@ -331,22 +338,14 @@ def _charted(patient: Patient, chart: Chart | None) -> Charted:
         last_version=number,
         version_stroke=stroke,
         pending=next((each for each in signed if each.status is SignOffStatus.PENDING), None),
-        approved=next((each for each in signed if each.status is SignOffStatus.APPROVED), None),
-        changed_by=last.name if last else "",
-        changed_at=last.entered_at if last else None,
+        approved=approved,
+        changed_by=changed_by,
+        changed_at=changed_at,
     )
 
 
-def _signed(patient_id: int) -> tuple[int, int, list[SignOff]]:
-    """The number and stroke of the last version, and what is pending and what was approved last. Two queries."""
-    last = db.session.execute(
-        select(ChartVersion.number, ChartVersion.stroke)
-        .where(ChartVersion.patient_id == patient_id)
-        .order_by(ChartVersion.number.desc())
-        .limit(1)
-    ).one_or_none()
-    if last is None:
-        return 0, 0, []
+def _signed(patient_id: int) -> list[SignOff]:
+    """What is pending and what was approved last, with their versions but not the bodies. One query."""
     standing = case((SignOff.status == SignOffStatus.PENDING, 0), else_=1)
     signed = (
         select(SignOff)
@@ -363,7 +362,7 @@ def _signed(patient_id: int) -> tuple[int, int, list[SignOff]]:
         .order_by(standing, ChartVersion.number.desc())
         .limit(2)  # one may be pending
     )
-    return last.number, last.stroke, list(db.session.execute(signed).scalars())
+    return list(db.session.execute(signed).scalars())
 
 
 COLUMNS: tuple[Any, ...] = (

@@ -17,6 +17,7 @@ from clinic.operations.chart import (
     restore_version,
     verify_versions,
 )
+from clinic.operations.handover import STAYS, Destination, Hands, carry_out, items_of
 from clinic.operations.queue import call_to_chair, move
 from clinic.operations.sign_off import approve_chart, return_chart, send_chart, withdraw_chart
 from clinic.operations.visits import check_in
@@ -177,3 +178,32 @@ def test_a_chart_that_changed_is_not_sent_unseen(fernando, kamal, silva):
     chart_stroke(fernando, entries=[caries("46")], seen=1, actor=silva)
     with pytest.raises(Conflict, match="Dr Sunil Silva changed this chart meanwhile"):
         send_chart(fernando, words="", seen=1, actor=kamal)
+
+
+# --- handing over -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["receiver", "end", "stays"])
+def test_what_waits_goes_where_it_is_said_when_the_patient_is_handed_over(fernando, kamal, silva, world, session, to):
+    leela = world.user("leela")
+    chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
+    sent = send_chart(fernando, words="", seen=1, actor=kamal)
+    items = {item.key: item for item in items_of([fernando.id], kamal)[fernando.id]}
+    assert items[f"sign_off:{sent.id}"].sentence == "Version 1 of the chart waits for approval"
+    destinations = {key: Destination(STAYS.to, "Agreed") for key in items}
+    destinations[f"sign_off:{sent.id}"] = Destination(to, "Agreed")
+    hands = Hands(fernando, kamal, leela, silva)
+    carry_out(hands, destinations, reason="End of term")
+    session.refresh(sent)
+    expected = {
+        "receiver": (SignOffStatus.PENDING, leela.id),
+        "end": (SignOffStatus.WITHDRAWN, kamal.id),
+        "stays": (SignOffStatus.PENDING, kamal.id),
+    }
+    assert (sent.status, sent.asked_by_id) == expected[to]
+    if to == "receiver":
+        withdraw_chart(sent.id, version=sent.version, actor=leela)
+    elif to == "stays":
+        approve_chart(sent.id, version=sent.version, actor=silva)
+        notice = session.scalars(select(Notice).where(Notice.user_id == kamal.id).order_by(Notice.id)).all()[-1]
+        assert (notice.url, notice.patient_id) == ("", None)  # no longer Kamal's
