@@ -53,7 +53,7 @@ def places_of_zones() -> dict[str, dict[str, tuple[float, float]]]:
     found = {}
     for base in (teeth.PERMANENT, teeth.PRIMARY):
         for group in tree_of(svg_of(drawing_of(Mouth(base)))).iter(f"{SVG}g"):
-            zones = [path for path in group if path.get("data-zone")]
+            zones = [path for path in group.iter() if path.get("data-zone")]
             if group.get("data-tooth") in base and zones:
                 x, y = (float(value) for value in re.findall(r"-?[\d.]+", group.get("transform", ""))[:2])
                 found[group.get("data-tooth")] = {

@@ -26,11 +26,14 @@ chart.addEventListener("click", (event) => {
     document.getElementById(asked?.id)?.focus();
   }
 });
+let isFresh = false; // what an act in the panel answered is how it stands
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   for (const button of place.querySelectorAll("[data-needs-js][hidden]")) button.hidden = false;
   const panel = place.querySelector("[data-panel]");
   if (!panel) return;
-  if (ctx.target === place && !asked?.matches?.(".tooth:focus")) place.querySelector("h2").focus({ preventScroll: false });
-  const isMouth = ctx.sourceElement?.matches?.("#chart-line-form, #chart-mouth");
-  if (isMouth && !place.contains(document.activeElement)) look(panel.dataset.panel);
+  if (ctx.request.method === "POST" && place.contains(ctx.target)) isFresh = true;
+  if (ctx.target === place && !asked?.matches?.(".tooth:focus")) place.querySelector("h2").focus({ preventScroll: true });
+  if (!ctx.sourceElement?.matches?.("#chart-line-form, #chart-mouth")) return;
+  if (!isFresh && !place.contains(document.activeElement)) look(panel.dataset.panel);
+  isFresh = false;
 });
