@@ -80,7 +80,7 @@ def test_every_part_has_a_state_and_a_sentence(adel):
 def test_an_account_that_may_change_the_trail_needs_attention(adel):
     state, sentence, _ = parts(adel)["Database"]
     assert state == "attention"
-    assert "Its account may change the trail (ALL PRIVILEGES" in sentence
+    assert "Its account may change the trail or charts (ALL PRIVILEGES" in sentence
 
 
 @pytest.mark.parametrize(
