@@ -1,17 +1,23 @@
 """Every kind of entry in every status, and whole mouths, as contact sheets to look at: `make chart-pictures` into `screenshots/chart/`.
 
     .venv/bin/python scripts/chart_pictures.py [word ...]     only sheets whose name contains one of the words
+    .venv/bin/python scripts/chart_pictures.py figures        how long a mouth of 60 entries takes to draw, and how many bytes it is
 
 Each sheet is shot in the colours of both legends and in black and white; whole mouths at the width of a tablet and of A4.
 """
 
+import gzip
 import shutil
+import statistics
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import brotli  # noqa: E402
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from clinic.chart import drawing, legends  # noqa: E402
@@ -25,6 +31,9 @@ TABLET, PAPER = 760, 1047  # pixels: the columns of the tablet, and A4 on its si
 
 
 def main(words: list[str]) -> None:
+    if words == ["figures"]:
+        figures()
+        return
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
@@ -34,6 +43,30 @@ def main(words: list[str]) -> None:
                 shoot(page, name, html, width)
         browser.close()
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")
+
+
+def figures() -> None:
+    """Processor time of drawing and rendering, medians of 40; bytes as they are sent."""
+    busy = pictured.WHOLE["permanent"]
+
+    def took(made: Callable[[], object]) -> float:
+        made()
+        times = []
+        for _ in range(40):
+            before = time.process_time()
+            made()
+            times.append((time.process_time() - before) * 1000)
+        return statistics.median(times)
+
+    once = drawing.drawing_of(busy)
+    print(f"{len(busy.entries)} entries on 32 teeth and 2 extra ones")
+    print(f"drawing {took(lambda: drawing.drawing_of(Mouth(busy.base, busy.entries, busy.kinds))):.1f} ms")
+    print(f"rendering {took(lambda: svg_of(once)):.1f} ms, its key {took(lambda: key_html(once)):.1f} ms")
+    for name, text in (("chart", svg_of(once)), ("key", key_html(once))):
+        raw = text.encode()
+        print(
+            f"{name}: {len(raw)} bytes, {len(gzip.compress(raw, 6))} by gzip, {len(brotli.compress(raw, quality=4))} by brotli 4"
+        )
 
 
 def sheets():  # type: ignore[no-untyped-def]

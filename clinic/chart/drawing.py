@@ -317,6 +317,12 @@ class _Board:
             if pen.strokes or pen.letters:
                 found.append(pen.mark(layer))
         found.sort(key=lambda mark: mark.layer)
+        here = {mark.entry for mark in found} | {told}
+        treated = [
+            entry
+            for entry in last
+            if entry.id in here or self.mouth.kinds[entry.kind].scope in (Scope.SPAN, Scope.ARCH)
+        ]
         shown = teeth.shown(key, self.numbering)
         if beneath:
             y = -outline.depth * (0.5 if presence is Presence.UNERUPTED else 1) - 20
@@ -329,7 +335,7 @@ class _Board:
         else:
             said = [letters(*outline.at(0, outlines.NUMBER), shown, 10.5, WORD)]
         if not beneath:
-            said += self._tags(key, last, outline, extra)
+            said += self._tags(treated, outline, extra)
         zones = () if beneath else tuple(
             ZoneDrawn(each, teeth.letter(key, each), outline.shown[each]) for each in teeth.SURFACES
         )  # fmt: skip
@@ -384,12 +390,12 @@ class _Board:
                 left -= set(other.surfaces)
         return "" if left else "It is under the filling."
 
-    def _tags(self, key: str, entries: Sequence[Entry], outline: Outline, extra: bool) -> list[Letters]:
+    def _tags(self, entries: Sequence[Entry], outline: Outline, extra: bool) -> list[Letters]:
         """The letters of the statuses of what was or may be done, each in its colour, with what it is made of."""
         found: dict[tuple[str, str], str] = {}
         for entry in entries:
             ink = self.legend.ink(entry.status, entry.kind)
-            if ink.letter and entry.id not in self.why:
+            if ink.letter:
                 made = rules.MATERIALS.get(str(entry.details.get("material", "")), ("", ""))[1]
                 found.setdefault((ink.letter, made if entry.kind == "restoration" else ""), ink.stroke)
         wide = COLUMNS["1"] + 4

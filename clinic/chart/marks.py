@@ -267,8 +267,8 @@ def crown(pen: Pen) -> None:
         letter = pen.kind.drawing.letter
     fill = pen.fill(style if letter or pen.kind.own_id else "outline")
     for each in (pen.outline.crown, pen.outline.figure):
-        if pen.is_there:
-            pen.path(each, PAPER, 2.2)  # nothing shows through a crown
+        if pen.is_there and each == pen.outline.figure:
+            pen.path(each, PAPER, 2.2)  # from above nothing shows through a crown; from the side pulp and core do
         pen.path(each, fill, 2.2)
     pen.text(pen.body, letter, 7)
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import brotli
 import pytest
 
-from clinic.chart import drawing, key, marks, outlines, teeth, words
+from clinic.chart import drawing, key, legends, marks, outlines, teeth, words
 from clinic.chart.drawing import drawing_of
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import BUILT_IN, Drawing, Presence, Scope, Status, own_kind
@@ -327,6 +327,32 @@ def test_what_replaces_a_tooth_takes_its_cross_away(status):
 
 def outlines_of_present(tooth: str) -> tuple[marks.Stroke, ...]:
     return next(each for each in drawing_of(one_mouth()).teeth if each.key == tooth).body
+
+
+def test_every_treatment_one_sees_has_its_status_letter():
+    maintainer = Entry("space_maintainer", Status.PLANNED, (("75", "band"), ("74", "gap")), id=2, thread=2)
+    made = drawing_of(one_mouth(said("extraction", Status.COMPLETED, "74", number=1), maintainer, base=teeth.PRIMARY))
+    assert "P" in {letter.text for tooth in made.teeth if tooth.key == "75" for letter in tooth.letters}
+    for name, mouth in pictured.WHOLE.items():
+        for tooth in drawing_of(mouth).teeth:
+            letters = {letter.text.split(" ")[0] for letter in tooth.letters}
+            for mark in tooth.marks if tooth.zones else ():
+                wanted = legends.NEUTRAL.ink(mark.status, mark.kind).letter if tooth.scale == 1 else ""
+                if wanted and "74" not in (mark.letters[0].text[:2] if mark.letters else ""):
+                    assert wanted in letters, f"{name} {tooth.key} {mark.kind}"
+
+
+def test_a_crown_lets_the_treated_pulp_be_seen_from_the_side():
+    made = drawing_of(
+        one_mouth(
+            said("pulpotomy", Status.COMPLETED, "54", number=1),
+            said("crown", Status.COMPLETED, "54", number=2, material="ssc"),
+            base=teeth.PRIMARY,
+        )
+    )
+    crown = next(mark for mark in made.marks if mark.entry == 2)
+    assert [stroke.d for stroke in crown.strokes if stroke.fill == PAPER] == [outlines.outline("54").shown["figure"]]
+    assert {1, 2} <= made.drawn
 
 
 def test_what_is_planned_covers_nothing_that_is_there():
