@@ -44,7 +44,7 @@ def test_the_list_shows_what_belongs_to_each(adel):
     page = adel.get("/settings/departments").text
     assert "Restorative" in page
     assert "Orthodontics" in page
-    assert '<td class="number">4</td>' in page
+    assert '<td class="number" data-word="chairs">4</td>' in page
 
 
 def test_one_is_opened_and_shown_with_its_chairs(app, adel, surgery):
