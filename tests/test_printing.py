@@ -20,6 +20,7 @@ from flask import Flask
 from clinic.printing import renderer
 from clinic.printing.client import Unavailable, print_pdf
 from tests.conftest import make_config
+from tests.printers import chromium_of, family_of, words_of, zombies_of
 
 LIMIT = 6  # seconds for one document, instead of the renderer's own: a test waits for it
 pytestmark = [
@@ -60,40 +61,6 @@ def app(socket_path):
     app.config["CHAIRSIDE"] = make_config("sqlite://", printer_socket=str(socket_path))
     with app.app_context():
         yield app
-
-
-def words_of(pdf: bytes) -> str:
-    return subprocess.run(["pdftotext", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
-
-
-def processes() -> list[list[str]]:
-    """Number, parent's number, state and command line of every process."""
-    table = subprocess.run(
-        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    return [line.split(None, 3) for line in table.splitlines()]
-
-
-def family_of(pid: int) -> set[int]:
-    rows, family = processes(), {pid}
-    for _ in range(6):
-        family |= {int(row[0]) for row in rows if int(row[1]) in family}
-    return family
-
-
-def chromium_of(pid: int) -> list[int]:
-    """The main processes of Chromium that descend from the renderer."""
-    family = family_of(pid)
-    return [
-        int(row[0])
-        for row in processes()
-        if int(row[0]) in family and "/chromium " in row[3] + " " and "--type=" not in row[3] and "Z" not in row[2]
-    ]
-
-
-def zombies_of(pid: int) -> list[list[str]]:
-    family = family_of(pid)
-    return [row for row in processes() if int(row[0]) in family and "Z" in row[2]]
 
 
 def test_a_document_in_many_scripts_is_printed(printer, app):
