@@ -11,11 +11,6 @@ from clinic.chart.teeth import Dentition, Numbering
 from clinic.chart.versions import about_from, mouth_from
 from clinic.chart.words import Row, Said, table_of
 
-NUMBERINGS = {
-    Numbering.FDI: "Teeth are numbered by FDI (ISO 3950)",
-    Numbering.UNIVERSAL: "Teeth are numbered by the Universal system",
-    Numbering.PALMER: "Teeth are numbered by Palmer, the quadrant in letters",
-}
 DENTITIONS = {
     Dentition.PERMANENT: "permanent teeth",
     Dentition.MIXED: "mixed teeth",
@@ -40,7 +35,6 @@ class Paper:
     about: dict[str, Any]
     mouth: Mouth
     drawing: Drawing
-    numbering: str
     dentition: str
     found: list[Line]
     done: list[Line]
@@ -82,7 +76,6 @@ def paper_of(body: bytes) -> Paper:
         about=about,
         mouth=mouth,
         drawing=drawing_of(mouth, legend=about["legend"], numbering=numbering),
-        numbering=NUMBERINGS[numbering],
         dentition=DENTITIONS[mouth.dentition],
         found=_lines(rows, "findings"),
         done=_lines(rows, "done"),

@@ -31,7 +31,7 @@ LINES = (
     "16 mo car4; 36 o comp ex",
     "48 miss; 37 o s plan",
     "11 crown ex; 46 rct plan; 26 od am ex",
-    "38 imp; 21 fx enamel",
+    "38 impacted; 21 fx enamel",
 )
 
 

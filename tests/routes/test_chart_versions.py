@@ -121,7 +121,7 @@ def test_a_version_is_printed_with_all_that_it_says(browser_of, chart, printed, 
             "Kamal Dias</bdi>, student",
             "APPROVED",
         ),
-        *("Approved by Dr Sunil Silva, supervisor, Restorative", "FDI", version_of(world, 1).check_code),
+        *("Approved by Dr Sunil Silva, supervisor, Restorative", "FDI (ISO 3950)", version_of(world, 1).check_code),
         *(
             "changed after approval, first by Kamal Dias",
             "caries, ICDAS 4",

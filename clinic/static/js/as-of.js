@@ -5,12 +5,12 @@ if (form) {
   const slider = form.querySelector("input[type=range]");
   const marks = [...form.querySelectorAll("[data-at]")];
   const shown = () => Date.parse(document.getElementById("chart-as-of").dataset.at);
+  let at = shown(); // what was asked for last, which may still be on its way
 
   slider.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
     if (!way || !marks.length) return;
     event.preventDefault();
-    const at = shown();
     const ahead = marks.filter((mark) => way * (Date.parse(mark.dataset.at) - at) > 0);
     const next = way > 0 ? ahead[0] : ahead.at(-1);
     if (next) {
@@ -23,10 +23,12 @@ if (form) {
   });
   form.addEventListener("click", (event) => {
     const mark = event.target.closest("[data-at]");
-    if (mark) slider.value = mark.dataset.day;
+    if (!mark) return;
+    slider.value = mark.dataset.day;
+    at = Date.parse(mark.dataset.at);
   });
   document.addEventListener("htmx:after:swap", () => {
-    const at = shown();
+    at = shown();
     for (const mark of marks) mark.toggleAttribute("aria-current", Date.parse(mark.dataset.at) === at);
     for (const mark of form.querySelectorAll("[aria-current]")) mark.setAttribute("aria-current", "true");
   });
