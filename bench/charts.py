@@ -41,7 +41,8 @@ LINES = (  # forty entries
     "18 miss; 28 miss; 38 impacted; 48 miss; 16 mo car4; 26 od am ex; 36 mod comp ex; 46 rct plan; 46 crown pfm plan; 17 o s plan",
     "27 o s plan; 37 o s plan; 47 o s plan; 11 d car2; 12 m car3; 21 fx enamel; 22 d comp ex; 14 mo am ex; 15 do am ex; 24 mod am ex",
     "25 mo comp ex; 34 o car1; 35 o car2; 44 o car1; 45 do comp ex; 31 mobility grade=1; 41 mobility grade=1",
-    "32 mobility grade=1; 42 mobility grade=1; 33 gr mm=2; 43 gr mm=2; 36 furc grade=1; 16 furc grade=1; 26 gr mm=3; 46 apical M; 11 rot mesial; 25 drift mesial; 35 tilt mesial",
+    "32 mobility grade=1; 42 mobility grade=1; 33 gr mm=2; 43 gr mm=2",
+    "36 furc grade=1; 16 furc grade=1; 26 gr mm=3; 46 apical M; 11 rot mesial; 25 drift mesial; 35 tilt mesial",
     '23 note "asks about it"; 13 f disc',
 )
 
