@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from flask import current_app
 from sqlalchemy import select, update
 
 from clinic import clock
 from clinic.chart.versions import about_from, difference, digest, mouth_from, replay
+from clinic.cli import verify_charts
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.models import AuditEvent, ChartVersion, Notice, SignOffStatus, Stage, VersionReason, VisitStatus
 from clinic.operations.chart import (
@@ -115,6 +117,9 @@ def test_versions_are_read_anew(fernando, kamal, session):
     verdict = verify_versions()
     assert not verdict.is_good
     assert verdict.sentence == f"Version 1 of patient {fernando.id}: it does not read as it was cut."
+    result = current_app.test_cli_runner().invoke(verify_charts)
+    assert result.exit_code == 1
+    assert verdict.sentence in result.output
 
 
 # --- approval ---------------------------------------------------------------------------------------------------------
