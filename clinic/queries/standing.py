@@ -8,7 +8,6 @@ from sqlalchemy import select
 from clinic.extensions import db
 from clinic.formatting import when, words
 from clinic.models import ChartEntry, ChartVersion, Department, SignOff, SignOffStatus, User
-from clinic.queries.chart import approved_before
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Standing:
 
 
 def standing_of(version: ChartVersion) -> Standing:
-    """How a version stands now. `version` with its sign-off and people; whoever asks may see its patient. At most four queries."""
+    """How a version stands now. `version` with its sign-off and people; whoever asks may see its patient. At most two queries."""
     sign_off = version.sign_off
     if sign_off is not None and sign_off.status is SignOffStatus.APPROVED:
         assert sign_off.decided_at is not None
@@ -38,14 +37,30 @@ def standing_of(version: ChartVersion) -> Standing:
         changed = _first_change(version.patient_id, version.stroke)
         told = f"The chart was changed after approval, first by {changed[0]} on {when(changed[1])}." if changed else ""
         return Standing(True, f"Approved by {by}, on {when(sign_off.decided_at)}.", told)
-    approved = approved_before(version.patient_id, version.number)
+    approved = _approved_before(version)
     told = ""
-    if approved is not None and (changed := _first_change(version.patient_id, approved.stroke)):
+    if approved is not None and (changed := _first_change(version.patient_id, approved[1])):
         told = (
-            f"Changed after approval: version {approved.number} was approved, "
+            f"Changed after approval: version {approved[0]} was approved, "
             f"and {changed[0]} went on charting on {when(changed[1])}."
         )
     return Standing(False, _asked(sign_off), told)
+
+
+def _approved_before(version: ChartVersion) -> tuple[int, int] | None:
+    """The number and stroke of the last approved version before this one."""
+    found = db.session.execute(
+        select(ChartVersion.number, ChartVersion.stroke)
+        .join(SignOff, SignOff.chart_version_id == ChartVersion.id)
+        .where(
+            ChartVersion.patient_id == version.patient_id,
+            ChartVersion.number < version.number,
+            SignOff.status == SignOffStatus.APPROVED,
+        )
+        .order_by(ChartVersion.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 def _asked(sign_off: SignOff | None) -> str:

@@ -14,6 +14,7 @@ from clinic.blueprints.chart.picture import CannotBeShown, whole_or_nothing
 from clinic.blueprints.chart.routes import cannot_be_shown
 from clinic.blueprints.chart_versions import documents, views
 from clinic.blueprints.chart_versions.forms import CutForm, RestoreForm, SendForm, WithdrawForm
+from clinic.chart.versions import about_from
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.htmx import go_to, place
@@ -119,8 +120,8 @@ def verify() -> ResponseReturnValue:
 @whole
 def pdf(patient_id: int, number: int) -> Response:
     """The print of a version. Nothing of the database is held while it is printed; it is told before a byte leaves."""
-    charted, version = _charted(patient_id), _version(patient_id, number)
-    document, code = documents.print_of(version, standing_of(version)), charted.patient.code
+    version = _version(patient_id, number)
+    document, code = documents.print_of(version, standing_of(version)), about_from(version.body)["code"]
     name = documents.name_of(version, code, "pdf")
     told = f"Printed version {number} of the chart of {code}"
     db.session.commit()
@@ -133,10 +134,11 @@ def pdf(patient_id: int, number: int) -> Response:
 @requires(Permission.VIEW_CHART)
 def data(patient_id: int, number: int) -> Response:
     """The bytes of a version, exactly those its digest is of."""
-    charted, version = _charted(patient_id), _version(patient_id, number)
-    told = f"Downloaded version {number} of the chart of {charted.patient.code} as data"
+    version = _version(patient_id, number)
+    code = about_from(version.body)["code"]
+    told = f"Downloaded version {number} of the chart of {code} as data"
     audit.record("chart.download", told, actor=current_user, subject=version, patient=patient_id)
-    name = documents.name_of(version, charted.patient.code, "json")
+    name = documents.name_of(version, code, "json")
     answer = documents.answer_with(version.body, type="application/json", name=name, etag=version.sha256)
     return once.commit(answer)
 
