@@ -20,8 +20,11 @@ class PageForm:
 def forms_of(page: str) -> list[PageForm]:
     """Every form of a page with an action, in order; buttons that carry a value count as pressed, the first of each name."""
     found = []
+    elsewhere = [tag for tag in re.findall(r"<input\b[^>]*>", page) if ' form="' in tag]  # they say whose they are
     for opening, inside in re.findall(r"<form\b([^>]*)>(.*?)</form>", page, re.DOTALL):
         attributes = _attributes(opening)
+        if "id" in attributes:
+            inside += "".join(tag for tag in elsewhere if f' form="{attributes["id"]}"' in tag)
         if "action" in attributes:
             names = frozenset(
                 named["name"] for _, tag, _ in FIELD.findall(inside) if "name" in (named := _attributes(tag))

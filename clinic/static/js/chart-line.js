@@ -45,7 +45,7 @@ if (form) {
 
   // One at a time: the page is drawn anew after each, and the next is judged on that.
   form.addEventListener("submit", (event) => {
-    if (now !== null) {
+    if (now !== null || (waiting.length && !isNext)) {
       event.preventDefault();
       event.stopImmediatePropagation();
       waiting.push(field.value);
@@ -79,7 +79,7 @@ if (form) {
     [field.value, isOurs] = [line, false];
     tell("chart:refused");
     (form.querySelector("[autofocus]") ?? field).focus();
-    mean();
+    if (ctx.response?.status === 422 || ctx.response?.status === 409) mean(); // else a sentence above says what happened
   });
 
   field.addEventListener("input", (event) => event.isTrusted && ((isOurs = false), (back = 0), refused.replaceChildren()));
