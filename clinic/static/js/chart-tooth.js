@@ -31,7 +31,7 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   for (const button of place.querySelectorAll("[data-needs-js][hidden]")) button.hidden = false;
   const panel = place.querySelector("[data-panel]");
   if (!panel) return;
-  if (ctx.request.method === "POST" && place.contains(ctx.target)) isFresh = true;
+  if (ctx.request.action.includes("/chart/entries/")) isFresh = true;
   if (ctx.target === place && !asked?.matches?.(".tooth:focus")) place.querySelector("h2").focus({ preventScroll: true });
   if (!ctx.sourceElement?.matches?.("#chart-line-form, #chart-mouth")) return;
   if (!isFresh && !place.contains(document.activeElement)) look(panel.dataset.panel);
