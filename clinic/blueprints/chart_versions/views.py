@@ -200,6 +200,8 @@ class Track:
 
     @property
     def day(self) -> int:
+        if self.is_today:
+            return self.days
         return min(max((clock.local(self.at).date() - self.first).days, 0), self.days)
 
     @property
