@@ -1,6 +1,5 @@
 """Versions of a chart: sent by the student, approved on the tablet, compared, looked at as of a day by keys alone, printed."""
 
-import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,6 @@ from tests.browser import axe
 from tests.charted import charted, version_of
 from tests.printers import printer, words_of
 
-SHOTS = os.environ.get("SHOTS")
 SMALL = (
     "all => all.filter(e => e.checkVisibility()).map(e => [e.textContent.trim(), e.getBoundingClientRect()])"
     ".filter(([id, box]) => box.height < 44).map(([id, box]) => `${id} ${box.height}`)"
@@ -144,9 +142,6 @@ def test_the_pages_are_accessible_and_large_enough(page_of, chart, size):
     page = page_of("kamal", size)
     for path in [*(f"{chart}/{each}" for each in PAGES), "/chart/prints/verify"]:
         page.goto(path)
-        if SHOTS:
-            name = path.split("/chart/")[1].replace("/", "-").replace("?", "-")
-            page.screenshot(path=f"{SHOTS}/{size}-{name}.png", full_page=True)
         assert axe.faults(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         if size == "tablet":
