@@ -32,6 +32,7 @@ from clinic.queries.assignments import (
     other_students,
     proposed,
     receivers_for,
+    running_for,
     running_of,
     student_for,
     student_page,
@@ -57,6 +58,17 @@ PRIMARY = AssignmentKind.PRIMARY
 
 def names(people):
     return [person.name for person in people]
+
+
+def test_what_has_ended_is_of_nobody(world, session):
+    """Perera was kamal's once, and is leela's now."""
+    kamal, leela, perera = world.user("kamal"), world.user("leela"), world.patients["perera"]
+    assert running_for(perera, kamal.id) == []
+    assert [each.kind for each in running_for(perera, leela.id)] == [PRIMARY]
+    assert taken_by([kamal, leela]) == {
+        kamal.id: {(world.patients["fernando"], PRIMARY)},
+        leela.id: {(perera, PRIMARY)},
+    }
 
 
 def test_whom_a_supervisor_has_to_choose_from(world, session):

@@ -8,6 +8,7 @@ from sqlalchemy import insert
 from clinic import audit, clock
 from clinic.models import AuditEvent, BrokenGlass, GlassReason, Judgement, Notice
 from clinic.queries import glass as queries
+from clinic.queries import scope
 from clinic.queries.glass import UNEXPLAINED
 from tests.queries_counted import counted
 
@@ -100,6 +101,41 @@ def test_what_was_opened_in_that_time_by_that_person_of_that_patient(world, sess
 def test_a_judge_who_may_see_the_patient_reads_the_name(world, session):
     glass_of(world, session, "omar", "fernando")
     assert queries.to_judge(world.user("silva")).rows[0].known
+
+
+def test_what_was_judged_is_shown_to_whoever_might_have(world, session):
+    glass = glass_of(world, session, "omar", "nadia", judged_by="adel")
+    shown = {
+        who: [one.glass.id for one in queries.judged(world.user(who)).rows] for who in ("adel", "sato", "silva", "omar")
+    }
+    assert shown == {"adel": [glass.id], "sato": [glass.id], "silva": [], "omar": []}
+
+
+def test_nobody_reads_on_the_review_why_they_opened_a_record_themself(world, session):
+    for who in ("kamal", "silva", "adel"):
+        session.add(Notice(user_id=world.people[who], kind=UNEXPLAINED, sentence="Why?", at=clock.now()))
+    session.flush()
+    asked = {who: {notice.user.name for notice in queries.asked_why(world.user(who)).rows} for who in ("silva", "adel")}
+    kamal, silva = world.user("kamal").name, world.user("silva").name
+    assert asked == {"silva": {kamal}, "adel": {kamal, silva}}
+
+
+def test_a_glass_is_of_whoever_broke_it(world, session):
+    theirs = glass_of(world, session, "leela", "nadia")
+    kamal, leela, nadia = world.user("kamal"), world.user("leela"), world.patients["nadia"]
+    assert [glass.id for glass in queries.own_glasses(leela)] == [theirs.id]
+    assert queries.own_glasses(kamal) == []
+    assert queries.glasses_over(leela).keys() == {nadia}
+    assert queries.glasses_over(kamal) == {}
+    looking = scope.only_looking.set(True)
+    try:
+        seen = {who: set(session.scalars(scope.visible_patients(world.user(who)))) for who in ("kamal", "leela")}
+    finally:
+        scope.only_looking.reset(looking)
+    assert {who: world.patient("nadia") in patients for who, patients in seen.items()} == {
+        "kamal": False,
+        "leela": True,
+    }
 
 
 @pytest.mark.parametrize("of", [queries.to_judge, queries.judged, queries.asked_why, queries.own_glasses])
