@@ -270,7 +270,7 @@ def test_a_rule_that_refuses_says_so(app, world, kamal, at, charted, htmx):
     answer = kamal.post(at("/strokes"), {"line": "38 o car", "seen": "1"}, htmx=htmx)
     assert answer.status_code == 422
     assert "38" in answer.text
-    assert 'name="reason"' not in answer.text
+    assert "Why it is so here" not in answer.text
     assert len(entries(app, world)) == 1
 
 
