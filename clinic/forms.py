@@ -63,3 +63,14 @@ class VersionForm(Form):
         if not self.validate():
             raise DomainError(next(messages[0] for messages in self.errors.values()))
         return self
+
+
+class SeenForm(Form):
+    """Carries the last stroke that the page showed, so that what was charted meanwhile is not written over unseen."""
+
+    seen = HiddenField("Seen", [InputRequired(TOO_OLD)])
+
+    def validate_seen(self, field: HiddenField) -> None:
+        if not str(field.data).isdecimal() or len(field.data) > 9:
+            raise ValidationError(TOO_OLD)
+        field.data = int(field.data)

@@ -7,7 +7,6 @@ from clinic.chart.mouth import Mouth
 
 MOST_TEXT = 500  # characters of a free text
 TEETH_LENGTH = 500
-JAWS = ("upper", "lower")
 
 
 def flaw(entry: Entry, mouth: Mouth) -> str:
@@ -30,7 +29,7 @@ def _misplaced(entry: Entry, kind: Kind, mouth: Mouth) -> str:
         return f"There is no tooth {(unknown or own or keys)[0]} here."
     if len(set(keys)) < len(keys):
         return f"“{kind.name}” names a tooth twice."
-    if bool(entry.jaw) is not (kind.scope is Scope.ARCH) or entry.jaw not in ("", *JAWS):
+    if bool(entry.jaw) is not (kind.scope is Scope.ARCH) or entry.jaw not in ("", *teeth.JAWS):
         return f"“{kind.name}” is of a jaw: say upper or lower." if kind.scope is Scope.ARCH else "No jaw is said here."
     if kind.scope in (Scope.SPAN, Scope.ARCH):
         return _misspanned(entry, kind)

@@ -74,7 +74,7 @@ STATUS_LETTERS = {
     Status.PLANNED: "P",
     Status.IN_PROCESS: "I",
     Status.COMPLETED: "C",
-    Status.EXISTING: "X",
+    Status.EXISTING: "Ex",  # X is a crossed-out tooth to everybody
     Status.REFERRED: "R",
     Status.ENTERED_IN_ERROR: "E",
 }

@@ -91,20 +91,14 @@ FILLS = {
     Status.EXISTING: Fill.FULL,
     Status.REFERRED: Fill.NONE,
 }
-# Letters beside the tooth. X is a crossed-out tooth to everybody, so what was done elsewhere is written out.
-LETTERS = {
-    Status.FINDING: "",
-    Status.OPTION: "P*",
-    Status.PLANNED: "P",
-    Status.IN_PROCESS: "I",
-    Status.COMPLETED: "C",
-    Status.EXISTING: "Ex",
-    Status.REFERRED: "R",
-}
+PLAIN = (Status.FINDING,)  # without a letter beside the tooth
 
 
 def _legend(code: str, name: str, says: str, colours: Mapping[Status, str], instead: Mapping[str, Status]) -> Legend:
-    inks = {status: Ink(stroke, DASHES[status], FILLS[status], LETTERS[status]) for status, stroke in colours.items()}
+    inks = {
+        status: Ink(stroke, DASHES[status], FILLS[status], "" if status in PLAIN else status.letter)
+        for status, stroke in colours.items()
+    }
     return Legend(code, name, says, inks, instead)
 
 

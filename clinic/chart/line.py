@@ -16,7 +16,7 @@ from clinic.chart import teeth, words
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import BUILT_IN, SHORT, STATUS_TYPED, Field, Kind, Scope, Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.rules import GOES, MANY, may_follow, needs_tooth
+from clinic.chart.rules import GOES, MANY, THERE, may_follow, needs_tooth
 from clinic.chart.teeth import Numbering
 
 LONGEST = 500  # characters of a line
@@ -24,9 +24,8 @@ MOST_ENTRIES = 64  # of a line
 MOST_SUGGESTIONS = 4  # of a line; looking for the nearest word is what takes time
 
 STATUS_WORDS = {word: status for status, typed in STATUS_TYPED.items() for word in typed}
-JAWS = ("upper", "lower")
 QUADRANT_WORDS = {f"q{n}": str(n) for n in range(1, 9)}
-AREAS = (*JAWS, "all", *QUADRANT_WORDS)
+AREAS = (*teeth.JAWS, "all", *QUADRANT_WORDS)
 CANCEL = "cancel"  # of a tooth that goes: its plans become options
 SHED = "shed"  # a primary tooth goes and its successor is there
 WORDS_OF_LINE = ("cancel", "note", "on", "date", "status", "find", "undo")  # of the line itself, or kept for it
@@ -514,13 +513,13 @@ class _Clause:
 
     def read_area(self, word: _Word) -> None:
         """`upper`, `q1`, `all`: the teeth that are there; of a denture only the jaw."""
-        if word.low in JAWS:
+        if word.low in teeth.JAWS:
             self.jaw = word.low if not self.jaw else self.jaw
         keys = self.area(word.low)
         word.meaning = {"all": "all teeth there"}.get(word.low) or (
-            f"{word.low} jaw" if word.low in JAWS else f"teeth {self.line.shown(keys)}"
+            f"{word.low} jaw" if word.low in teeth.JAWS else f"teeth {self.line.shown(keys)}"
         )
-        if not keys and word.low not in JAWS:
+        if not keys and word.low not in teeth.JAWS:
             word.problem = "There is no tooth there."
         self.area_keys += keys
 
@@ -631,7 +630,7 @@ class _Clause:
 
     def with_canals(self, entry: Entry) -> Entry:
         """Of a root canal treatment that is done: where no canal was said, every one of them, to the apex."""
-        if entry.kind != "root_canal" or entry.status not in DONE_HERE_OR_THERE or "canals" in entry.details:
+        if entry.kind != "root_canal" or entry.status not in THERE or "canals" in entry.details:
             return entry
         self.line.remarks.append("Every canal is taken as filled to the apex: say the canals if not, like mb half.")
         canals = " ".join(f"{canal}:full" for canal in teeth.usual_canals(entry.tooth))
@@ -735,7 +734,6 @@ class _Clause:
 
 
 AHEAD = (Status.OPTION, Status.PLANNED, Status.IN_PROCESS, Status.REFERRED)
-DONE_HERE_OR_THERE = (Status.COMPLETED, Status.EXISTING)
 NUMBERING_NAMES = {Numbering.FDI: "FDI", Numbering.UNIVERSAL: "Universal", Numbering.PALMER: "Palmer"}
 
 

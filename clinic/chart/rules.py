@@ -249,7 +249,7 @@ def _thread(case: Case) -> Iterator[str]:
     if case.entry.thread and case.before is None:
         yield f"The entry on {case.shown(*case.entry.keys)} that this changes no longer holds: look at the chart again."
     elif case.before is not None and case.before.kind != case.entry.kind:
-        yield f"An entry stays what it is: enter it in error and chart {case.entry.kind} anew."
+        yield "An entry stays what it is: enter it in error, and chart the other one."
 
 
 @form("status-order")

@@ -20,6 +20,7 @@ PERMANENT = UPPER + LOWER
 PRIMARY = UPPER_PRIMARY + LOWER_PRIMARY
 ALL = PERMANENT + PRIMARY
 SURFACES = "MODBL"
+JAWS = ("upper", "lower")
 
 
 class Shape(enum.StrEnum):
@@ -246,8 +247,7 @@ def _written(numbering: Numbering) -> dict[str, str]:
 
 # --- what is there at which age ---------------------------------------------------------------------------------------
 
-# Usual age in years at eruption, permanent and primary, by upper/lower and number (Logan and Kronfeld, later ends of the ranges), and
-# the age from which a permanent tooth is unusually early: two years before the usual beginning.
+# Usual age in years at eruption, permanent and primary, by upper/lower and number (Logan and Kronfeld, later ends of the ranges).
 ERUPTS: dict[str, dict[int, float]] = {
     "upper": {1: 8, 2: 9, 3: 12, 4: 11, 5: 12, 6: 7, 7: 13, 8: 21},
     "lower": {1: 7, 2: 8, 3: 10, 4: 12, 5: 12, 6: 7, 7: 13, 8: 21},

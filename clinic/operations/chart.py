@@ -16,6 +16,7 @@ from clinic import audit, clock, settings
 from clinic.chart import teeth, versions
 from clinic.chart.entry import Entry, details_text, teeth_text
 from clinic.chart.kinds import Status
+from clinic.chart.line import MOST_ENTRIES
 from clinic.chart.mouth import Mouth
 from clinic.chart.rules import About, Remark, judge, may_follow
 from clinic.chart.teeth import Dentition, Numbering
@@ -42,7 +43,6 @@ from clinic.queries import scope
 
 REASON_LENGTH = 500
 NAME_LENGTH = 120
-MOST_AT_ONCE = 64  # entries of one stroke
 BY_SOMEBODY = (Status.IN_PROCESS, Status.COMPLETED)  # at a visit, with a performer
 
 
@@ -82,11 +82,11 @@ def chart_stroke(
     """
     if not entries:
         raise DomainError("There is nothing in this to write on the chart.")
-    if len(entries) > MOST_AT_ONCE:
-        raise DomainError(f"At most {MOST_AT_ONCE} entries at once. Send the rest with the next stroke.")
+    if len(entries) > MOST_ENTRIES:
+        raise DomainError(f"At most {MOST_ENTRIES} entries at once. Chart the rest in a second line.")
     threads = [entry.thread for entry in entries if entry.thread]
     if len(set(threads)) < len(threads):
-        raise DomainError("One entry cannot go on to two things at once.")
+        raise DomainError("Two parts of this change the same entry. Chart them one after the other.")
     desk = _sit_down(patient, dentition=dentition, actor=actor)
     held = {entry.thread: entry for entry in desk.mouth.entries}
     _refuse_stale(desk, seen, [*entries, *(held[each.thread] for each in entries if each.thread in held)], mine=entries)
@@ -168,8 +168,7 @@ def undo_stroke(patient: Patient, *, stroke: int, actor: User) -> Chart:
     _refuse_while_decided(desk, stroke)
     former = _rows_before(desk, taken)
     written = [
-        (_again(desk, former.get(each.id) or each.changed(status=Status.ENTERED_IN_ERROR), "Undone"), each)
-        for each in taken
+        (_again(former.get(each.id) or each.changed(status=Status.ENTERED_IN_ERROR), "Undone"), each) for each in taken
     ]
     return _write(desk, written, act="chart.undo", said="Undid on the chart of")
 
@@ -193,12 +192,12 @@ def restore_version(patient: Patient, *, number: int, seen: int, reason: str, ac
     _check_may_take_back(desk, [entry for entry in lost if entry.status is Status.COMPLETED], told)
     back = f"Back to version {number}: {told}"[:REASON_LENGTH]
     written = [
-        (_again(desk, entry, back), last_rows[thread])
+        (_again(entry, back), last_rows[thread])
         for thread, entry in wanted.items()
         if thread not in held or versions.said(held[thread]) != versions.said(entry)
     ]
     written += [
-        (_again(desk, entry.changed(status=Status.ENTERED_IN_ERROR), back), entry)
+        (_again(entry.changed(status=Status.ENTERED_IN_ERROR), back), entry)
         for thread, entry in held.items()
         if thread not in wanted
     ]
@@ -444,12 +443,6 @@ def lock_chart(patient: Patient, *, actor: User) -> Desk | None:
     return _sit_down(patient, actor=actor, begin=False)
 
 
-def check_given(patient: Patient, actor: User) -> None:
-    """Raise NoResultFound when the person is not given the patient, as if there were no such patient: glass shows, it does not give."""
-    given = select(Patient.id).where(Patient.id == patient.id, scope.is_given(actor, Patient.id))
-    db.session.execute(given).scalar_one()
-
-
 def start_gate(desk: Desk, entry: Entry) -> None:
     """Whether work may begin or be completed now: the patient is here. The approval to start is asked for at this place."""
     if desk.visit is None:
@@ -539,7 +532,7 @@ def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
     """A new entry as it will be written: with date, performer, visit and reason, its way on from `before` checked."""
     status = entry.status
     if status is Status.ENTERED_IN_ERROR:
-        raise DomainError("Say of an entry on the chart that it is an error; a new one is not.")
+        raise DomainError("What is new cannot be an error. Open the entry that is wrong, and enter that in error.")
     is_new_status = before is None or before.status is not status
     if before is not None:
         _check_way(desk, before, entry, reason)
@@ -656,8 +649,8 @@ def _rows_before(desk: Desk, taken: Iterable[Entry]) -> dict[int, Entry]:
     return {before[entry.id]: entry for entry in charts.rows_of(desk.patient.id, ChartEntry.id.in_(before))}
 
 
-def _again(desk: Desk, entry: Entry, reason: str) -> Entry:
-    """The same said once more, by the actor."""
+def _again(entry: Entry, reason: str) -> Entry:
+    """The same said once more, as a new row."""
     return entry.changed(id=0, reason=reason)
 
 
@@ -724,9 +717,7 @@ def _held(desk: Desk, entry_id: int) -> Entry:
 
 def _refuse_stale(desk: Desk, seen: int, touching: Sequence[Entry], *, mine: Sequence[Entry]) -> None:
     """Raise Conflict when something was written after what the person saw, on a tooth that they write on now."""
-    if seen > desk.chart.stroke:
-        raise DomainError("This page shows a chart that is not there. Reload it.")
-    if seen == desk.chart.stroke:
+    if not _is_behind(desk, seen):
         return
     touched = {place for entry in touching for place in _places(entry)}
     theirs = [row for row in charts.rows_of(desk.patient.id, ChartEntry.stroke > seen) if touched & _places(row)]
@@ -736,10 +727,15 @@ def _refuse_stale(desk: Desk, seen: int, touching: Sequence[Entry], *, mine: Seq
 
 def refuse_unseen(desk: Desk, seen: int) -> None:
     """Raise Conflict unless the person saw the whole chart as it is."""
+    if _is_behind(desk, seen):
+        raise _conflict(desk, charts.rows_of(desk.patient.id, ChartEntry.stroke > seen), [])
+
+
+def _is_behind(desk: Desk, seen: int) -> bool:
+    """Whether anything was written after what the person saw. Raises DomainError for a stroke that there never was."""
     if seen > desk.chart.stroke:
         raise DomainError("This page shows a chart that is not there. Reload it.")
-    if seen < desk.chart.stroke:
-        raise _conflict(desk, charts.rows_of(desk.patient.id, ChartEntry.stroke > seen), [])
+    return seen < desk.chart.stroke
 
 
 def _places(entry: Entry) -> set[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from clinic import audit, clock
 from clinic.chart.kinds import BUILT_IN, OWN_DRAWINGS, OWN_ICONS, OWN_STYLES, Scope
-from clinic.chart.line import word_problem
+from clinic.chart.line import listed_or, word_problem
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.models import OwnKind, User
@@ -108,15 +108,10 @@ def fit_drawing(scope: Scope, rule: str, pattern: str, letter: str, icon: str) -
             raise DomainError("What stands on the tooth is either letters or an icon. Choose one of them.")
         return {"rule": rule, "pattern": "solid", "letter": letter, "icon": icon}
     if pattern not in OWN_STYLES[rule]:
-        raise DomainError(f"This is drawn as {_or(OWN_STYLES[rule])}. Choose one of them.")
+        raise DomainError(f"This is drawn as {listed_or(list(OWN_STYLES[rule].values()))}. Choose one of them.")
     if icon or (letter and rule == "bar"):
         raise DomainError("A line has neither letters nor an icon." if rule == "bar" else "A fill has no icon.")
     return {"rule": rule, "pattern": pattern, "letter": letter, "icon": ""}
-
-
-def _or(said: dict[str, str]) -> str:
-    words = list(said.values())
-    return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
 def _check_free(name: str, word: str, but: OwnKind | None = None) -> None:

@@ -229,10 +229,9 @@ def _decide(sign_off: SignOff, cut: ChartVersion, status: SignOffStatus, reason:
     sign_off.status, sign_off.open_key = status, None
     sign_off.decided_by_id, sign_off.decided_at, sign_off.reason = actor.id, clock.now(), reason
     db.session.flush()
-    done = {"approved": "Approved", "returned": "Returned", "withdrew": "Withdrew"}[IN_WORDS[status]]
     audit.record(
         ACTS[status],
-        f"{done} version {cut.number} of the chart of {patient.code}",
+        f"{IN_WORDS[status].capitalize()} version {cut.number} of the chart of {patient.code}",
         actor=actor,
         subject=sign_off,
         patient=patient.id,

@@ -229,7 +229,7 @@ class TestWorkDoneHere:
         chart_stroke(fernando, entries=[filling("36")], seen=0, actor=kamal)
         (planned,) = mouth_for(kamal, fernando.id).mouth.on("36")
         done = filling("36", Status.COMPLETED, thread=planned.thread)
-        with pytest.raises(DomainError, match="two things at once"):
+        with pytest.raises(DomainError, match="Two parts of this change the same entry"):
             chart_stroke(fernando, entries=[done, done], seen=1, actor=kamal)
         chart_stroke(fernando, entries=[done], seen=1, actor=kamal)
         assert [each.status for each in mouth_for(kamal, fernando.id).mouth.on("36")] == [Status.COMPLETED]

@@ -1,43 +1,29 @@
 """Forms of the chart: a line of the grammar, and the acts on one entry."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from wtforms import DateField, HiddenField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
+from clinic.chart import line as grammar
 from clinic.chart.entry import Entry
+from clinic.chart.form import MOST_TEXT
 from clinic.chart.kinds import DONE, Kind, Scope, Status
 from clinic.chart.teeth import Dentition, Numbering, is_extra, surface_name, tooth
-from clinic.errors import DomainError
-from clinic.forms import TOO_OLD, Form, one_line
-
-LONGEST_LINE = 500
+from clinic.forms import TOO_OLD, Form, SeenForm, one_line
+from clinic.operations.chart import REASON_LENGTH
 
 
-class SeenForm(Form):
-    """Carries the last stroke that the page showed, so that what was changed meanwhile is not written over unseen."""
-
-    seen = HiddenField("Seen", [InputRequired(TOO_OLD)])
-    reason = StringField("Reason", [Length(max=500)], filters=[one_line])
-
-    def validate_seen(self, field: HiddenField) -> None:
-        if not str(field.data).isdecimal() or len(field.data) > 9:
-            raise ValidationError(TOO_OLD)
-        field.data = int(field.data)
-
-    def checked(self) -> Self:
-        """Itself. Raises DomainError when it cannot be used: for forms of one button, where nobody could correct a field."""
-        if not self.validate():
-            raise DomainError(next(messages[0] for messages in self.errors.values()))
-        return self
+class ReasonForm(SeenForm):
+    reason = StringField("Reason", [Length(max=REASON_LENGTH)], filters=[one_line])
 
 
-class LineForm(SeenForm):
+class LineForm(ReasonForm):
     line = StringField(
         "Line",
-        [DataRequired("Type what you see, for example 36 mo car."), Length(max=LONGEST_LINE)],
+        [DataRequired("Type what you see, for example 36 mo car."), Length(max=grammar.LONGEST)],
         filters=[one_line],
     )
     dentition = HiddenField("Dentition")
@@ -48,20 +34,24 @@ class LineForm(SeenForm):
         field.data = Dentition(field.data) if field.data else None
 
 
-class ErrorForm(SeenForm):
-    reason = StringField("Why it is wrong", [DataRequired("Say why it is wrong."), Length(max=500)], filters=[one_line])
+class ErrorForm(ReasonForm):
+    reason = StringField(
+        "Why it is wrong", [DataRequired("Say why it is wrong."), Length(max=REASON_LENGTH)], filters=[one_line]
+    )
 
 
-class StatusForm(SeenForm):
+class StatusForm(ReasonForm):
     status = SelectField(
         "Status", choices=[SelectChoice(status.value, status.words) for status in (Status.FINDING, *DONE)]
     )
 
 
-class CorrectionForm(SeenForm):
+class CorrectionForm(ReasonForm):
     """What an entry says, to be said right. Its further fields are those of the entry's kind: see `correction_of`."""
 
-    reason = StringField("Why it changes", [DataRequired("Say why it changes."), Length(max=500)], filters=[one_line])
+    reason = StringField(
+        "Why it changes", [DataRequired("Say why it changes."), Length(max=REASON_LENGTH)], filters=[one_line]
+    )
     surfaces = SelectMultipleField("Surfaces")
     dated = DateField("Since", [Optional()])
 
@@ -101,7 +91,7 @@ def correction_of(entry: Entry, kind: Kind, formdata: Any = None, **shown: Any) 
         fields[name] = (
             SelectField(label, choices=choices)
             if each.options
-            else StringField(label, [Length(max=500)], filters=[one_line])
+            else StringField(label, [Length(max=MOST_TEXT)], filters=[one_line])
         )
         shown[name] = entry.details.get(each.name, "")
     form = type("CorrectionForm", (CorrectionForm,), fields)(

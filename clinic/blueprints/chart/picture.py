@@ -22,7 +22,6 @@ from clinic.errors import DomainError
 from clinic.models import User
 from clinic.queries.chart import Charted, mouth_for
 
-JAWS = ("upper", "lower")
 log = logging.getLogger(__name__)
 
 
@@ -86,7 +85,7 @@ class Picture:
         return f"Tooth {teeth.shown(place, self.viewer.numbering)}, {words.tooth_name(place)}"
 
     def is_jaw(self, place: str) -> bool:
-        return place in JAWS
+        return place in teeth.JAWS
 
     def object_name(self, entry: Entry) -> str:
         """What it is and on which teeth, each named: what one confirms."""
@@ -96,7 +95,7 @@ class Picture:
 
     def knows(self, place: str) -> bool:
         """Whether there is such a tooth or jaw."""
-        return place in (*teeth.ALL, *self.mouth.extras, *JAWS)
+        return place in (*teeth.ALL, *self.mouth.extras, *teeth.JAWS)
 
     def on(self, place: str) -> list[Entry]:
         """What holds on a tooth or jaw, the newest first."""

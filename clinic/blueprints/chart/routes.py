@@ -13,7 +13,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.chart.forms import (
     ErrorForm,
     LineForm,
-    SeenForm,
+    ReasonForm,
     StatusForm,
     ViewForm,
     correction_of,
@@ -74,7 +74,9 @@ def meaning(patient_id: int) -> ResponseReturnValue:
     """What a line means, as one types it."""
     with whole_or_nothing(patient_id):
         picture = picture_for(current_user, patient_id, _preset())
-        return render_template("chart/_meaning.html", reading=_read(picture, request.args.get("line", "")[:500]))
+        return render_template(
+            "chart/_meaning.html", reading=_read(picture, request.args.get("line", "")[: line.LONGEST])
+        )
 
 
 @bp.get("/patients/<int:patient_id>/chart/teeth/<place>")
@@ -209,7 +211,7 @@ def enter_error(patient_id: int, chart_entry_id: int) -> ResponseReturnValue:
     return _act(patient_id, chart_entry_id, form, enter_in_error)
 
 
-def _act(patient_id: int, entry_id: int, form: SeenForm, operation: Any, **changes: Any) -> ResponseReturnValue:
+def _act(patient_id: int, entry_id: int, form: ReasonForm, operation: Any, **changes: Any) -> ResponseReturnValue:
     """Do one act on an entry and show its tooth again; refused, the tooth with what was typed and why."""
     entry, _ = _entry(patient_id, entry_id)
     place, status = _place_of(entry), 422

@@ -1,19 +1,10 @@
-"""Forms of versions. Each carries the last stroke that the person saw."""
+"""Forms of versions."""
 
-from wtforms import HiddenField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms import StringField, TextAreaField
+from wtforms.validators import DataRequired, Length
 
-from clinic.forms import TOO_OLD, Form, VersionForm, one_line, stripped
+from clinic.forms import Form, SeenForm, VersionForm, one_line, stripped
 from clinic.operations.chart import NAME_LENGTH, REASON_LENGTH
-
-
-class SeenForm(Form):
-    seen = HiddenField("Seen", [InputRequired(TOO_OLD)])
-
-    def validate_seen(self, field: HiddenField) -> None:
-        if not str(field.data).isdecimal() or len(field.data) > 9:
-            raise ValidationError(TOO_OLD)
-        field.data = int(field.data)
 
 
 class CutForm(Form):

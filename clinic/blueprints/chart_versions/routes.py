@@ -91,10 +91,11 @@ def compare(patient_id: int) -> ResponseReturnValue:
     wanted = views.Wanted.of(request.args, charted)
     before, after = (_side(charted, number) for number in (wanted.before, wanted.after))
     compared = views.compared(before, after, wanted, current_user)
-    numbers = charts.versions_of(current_user, patient_id, size=200).rows
+    versions = charts.versions_of(current_user, patient_id, size=200).rows
     return render_template(
-        "chart_versions/compare.html", charted=charted, wanted=wanted, compared=compared, versions=numbers
-    )
+        "chart_versions/compare.html", charted=charted, wanted=wanted, compared=compared, versions=versions,
+        ways=views.WAYS, parts=views.PARTS,
+    )  # fmt: skip
 
 
 @bp.get("/chart/prints/verify")
