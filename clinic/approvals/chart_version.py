@@ -6,7 +6,8 @@ from clinic.approvals.kind import Item, Kind
 from clinic.chart import drawing, teeth
 from clinic.chart.entry import Entry
 from clinic.chart.mouth import Mouth
-from clinic.chart.versions import Change, change_sentence, difference, marks_of, mouth_from
+from clinic.chart.versions import Change, NotAsCut, as_cut, change_sentence, difference, marks_of, mouth_from
+from clinic.errors import DomainError
 from clinic.models import SignOff, SignOffStatus, User
 from clinic.operations.sign_off import approve_chart, how_it_stands, return_chart, why_own
 from clinic.queries.chart import approved_before, stroke_of
@@ -34,9 +35,15 @@ def facts(viewer: User, item: Item) -> dict[str, Any]:
     """What the fragment shows: each change in words, the picture with them marked, since when, and what came after the version."""
     sign_off: SignOff = item.row
     version = sign_off.chart_version
-    after = mouth_from(version.body)
     approved = approved_before(sign_off.patient_id, version.number)
-    before = mouth_from(approved.body) if approved else Mouth(after.base, (), after.kinds, after.dentition)
+    try:
+        after, then = mouth_from(as_cut(version)), mouth_from(as_cut(approved)) if approved else None
+    except NotAsCut:
+        raise DomainError(
+            "This version, or the approved one before it, does not read as it was cut. It cannot be shown or approved; "
+            "tell an administrator."
+        ) from None
+    before = then or Mouth(after.base, (), after.kinds, after.dentition)
     changes = sorted((each for each in difference(before, after) if not each.is_only_said_again), key=_in_order)
     return {
         "changes": [(each.mark, change_sentence(each, viewer.numbering), _reason(each)) for each in changes],

@@ -308,7 +308,7 @@ class _Clause:
         if not said:
             word.problem = "There is nothing between the quotes."
         elif name and self.kind and name in {one.name for one in self.kind.fields}:
-            self.set_field(word, name, said)
+            self.set_option(word, name, said)
         elif name not in ("", "note"):
             word.problem = f"There is no {name} to say in quotes."
         elif free:
@@ -331,14 +331,20 @@ class _Clause:
             known = listed_or([one.name for one in self.kind.fields])
             word.problem = f"{self.kind.name} has no {name}." + (f" It has {known}." if known else "")
         else:
-            options = self.kind.field(name).options
-            stored = next((each for each, said in options.items() if value in (each.lower(), said.lower())), None)
-            if options and stored is None:
-                word.problem = f"{_label(self.kind, name)} is {listed_or(list(options))}."
-                word.suggestion = next(iter(get_close_matches(value, [each.lower() for each in options], 1)), "")
-                word.suggestion = word.suggestion and f"{name}={word.suggestion}"
-            else:
-                self.set_field(word, name, stored or word.text.partition("=")[2])
+            self.set_option(word, name, word.text.partition("=")[2])
+
+    def set_option(self, word: _Word, name: str, said: str) -> None:
+        """A field by its name: one of its options, if it has any, else what was said."""
+        kind = self.kind
+        assert kind is not None  # noqa: S101 - a field is read only of a kind
+        options, low = kind.field(name).options, said.lower()
+        stored = next((each for each, words in options.items() if low in (each.lower(), words.lower())), None)
+        if options and stored is None:
+            word.problem = f"{_label(kind, name)} is {listed_or(list(options))}."
+            word.suggestion = next(iter(get_close_matches(low, [each.lower() for each in options], 1)), "")
+            word.suggestion = word.suggestion and f"{name}={word.suggestion}"
+        else:
+            self.set_field(word, name, stored or said)
 
     def set_field(self, word: _Word, name: str, value: str) -> None:
         kind = self.kind

@@ -106,6 +106,15 @@ class Mouth:
         kept = tuple(entry for entry in self.entries if entry.thread not in gone)
         return Mouth(self.base, kept + tuple(new), self.kinds, self.dentition)
 
+    def checked(self) -> "Mouth":
+        """Itself. Raises ValueError when a row of it is no entry of a mouth, which would go unseen: nothing of it is shown then."""
+        for entry in self.entries:
+            said = [*entry.details, *entry.details.values()] if isinstance(entry.details, Mapping) else [None]
+            is_whole = entry.kind in self.kinds and all(isinstance(each, str) for each in said)
+            if not is_whole or not all(teeth.is_tooth(key) or teeth.is_extra(key) for key in entry.keys):
+                raise ValueError(f"entry {entry.id} of a chart cannot be read")
+        return self
+
     def named(self, code: str) -> Kind:
         return self.kinds[code]
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 from clinic.chart.entry import Entry, entry_from
 from clinic.chart.kinds import BUILT_IN, Drawing, Field, Group, Kind, Presence, Scope, Status
@@ -56,6 +56,28 @@ def about_from(body: bytes) -> dict[str, Any]:
 def digest(before_sha256: str, body: bytes) -> str:
     """The link of a version: SHA-256 over the hex digest before it (empty for the first) and its bytes, hex."""
     return hashlib.sha256(before_sha256.encode("ascii") + body).hexdigest()
+
+
+class Cut(Protocol):
+    """A version with its bytes and its link of the chain."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def before_sha256(self) -> str: ...
+
+
+class NotAsCut(ValueError):
+    """The bytes of a version are not those that were cut: nothing of it is to be believed, shown or printed."""
+
+
+def as_cut(version: Cut) -> bytes:
+    """The bytes of a version, held against its digest. Raises NotAsCut."""
+    if digest(version.before_sha256, version.body) != version.sha256:
+        raise NotAsCut("a chart version does not read as it was cut")
+    return version.body
 
 
 def check_code(sha256: str) -> str:

@@ -181,7 +181,7 @@ def restore_version(patient: Patient, *, number: int, seen: int, reason: str, ac
     version = db.session.execute(
         select(ChartVersion).where(ChartVersion.patient_id == patient.id, ChartVersion.number == number)
     ).scalar_one()
-    then = versions.mouth_from(version.body)
+    then = versions.mouth_from(versions.as_cut(version))
     held, wanted = ({entry.thread: entry for entry in mouth.entries} for mouth in (desk.mouth, then))
     last_rows = charts.last_of_threads(patient.id)
     lost = [
@@ -475,7 +475,7 @@ def _sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | Non
     chart = locked_chart(patient.id) or _begun(patient, dentition, actor)
     mouth = Mouth(
         charts.base_of(chart), tuple(charts.holding(patient.id, shared=True)), charts.catalogue(), chart.dentition
-    )
+    ).checked()
     if visit is not None and visit.status is not VisitStatus.ARRIVED:
         visit = None
     desk = Desk(patient, chart, mouth, visit, actor)
@@ -599,7 +599,7 @@ def _check_may_take_back(desk: Desk, completed: Collection[Entry], reason: str) 
         .where(
             SignOff.patient_id == desk.patient.id,
             SignOff.status.in_((SignOffStatus.PENDING, SignOffStatus.APPROVED)),
-            ChartVersion.stroke >= min(entry.stroke for entry in completed),
+            ChartVersion.stroke >= _completed_since(desk, completed),
         )
         .order_by(ChartVersion.number.desc())
         .limit(2)
@@ -612,6 +612,18 @@ def _check_may_take_back(desk: Desk, completed: Collection[Entry], reason: str) 
         if desk.actor.role is not Role.SUPERVISOR:
             raise DomainError(f"This was approved in version {number}. A supervisor takes it back or corrects it.")
         needed(reason, "Write why what was approved is taken back or corrected.")
+
+
+def _completed_since(desk: Desk, completed: Collection[Entry]) -> int:
+    """The stroke since which the first of these is completed: a correction of what was approved lifts no approval."""
+    threads = {entry.thread for entry in completed}
+    since: dict[int, int] = {}
+    for row in charts.rows_of(desk.patient.id, or_(ChartEntry.id.in_(threads), ChartEntry.first_id.in_(threads))):
+        if row.status is Status.COMPLETED:
+            since.setdefault(row.thread, row.stroke)
+        else:
+            since.pop(row.thread, None)
+    return min(since.values())
 
 
 def _refuse_while_decided(desk: Desk, stroke: int) -> None:

@@ -316,7 +316,7 @@ def _mouth(patient: Patient, chart: Chart | None, *, upto: int | None = None) ->
     if chart is None:
         dentition, base = preset(patient.birth_date, clock.today())
         return Mouth(base, (), kinds, dentition)
-    return Mouth(base_of(chart), tuple(holding(patient.id, upto=upto)), kinds, chart.dentition)
+    return Mouth(base_of(chart), tuple(holding(patient.id, upto=upto)), kinds, chart.dentition).checked()
 
 
 def _charted(patient: Patient, chart: Chart | None, number: int, stroke: int) -> Charted:

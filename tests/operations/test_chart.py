@@ -254,6 +254,20 @@ class TestWorkDoneHere:
         enter_in_error(fernando, **error, actor=silva)
         assert mouth_for(kamal, fernando.id).mouth.on("36") == []
 
+    def test_stays_approved_when_a_supervisor_has_corrected_it(self, session, world, here):
+        kamal, silva, fernando = world.user("kamal"), world.user("silva"), world.patient("fernando")
+        chart_stroke(fernando, entries=[filling("36")], seen=0, actor=kamal)
+        (planned,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        change_entry(fernando, entry_id=planned.id, seen=1, status=Status.COMPLETED, actor=kamal)
+        sent = send_chart(fernando, words="", seen=2, actor=kamal)
+        approve_chart(sent.id, version=sent.version, actor=silva)
+        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        change_entry(fernando, entry_id=entry.id, seen=2, surfaces="O", reason="Smaller", actor=silva)
+        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        with pytest.raises(DomainError, match="approved in version 1"):
+            enter_in_error(fernando, entry_id=entry.id, seen=3, reason="It was 46", actor=kamal)
+        enter_in_error(fernando, entry_id=entry.id, seen=3, reason="It was 46", actor=silva)
+
     def test_is_not_dated_outside_of_its_visit(self, session, world, here):
         kamal, fernando = world.user("kamal"), world.patient("fernando")
         for day, why in ((-30, "day of this visit"), (1, "future|Dated|date")):

@@ -14,7 +14,7 @@ from clinic.blueprints.chart.picture import CannotBeShown, whole_or_nothing
 from clinic.blueprints.chart.routes import cannot_be_shown
 from clinic.blueprints.chart_versions import documents, views
 from clinic.blueprints.chart_versions.forms import CutForm, RestoreForm, SendForm, WithdrawForm
-from clinic.chart.versions import about_from
+from clinic.chart.versions import about_from, as_cut
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.htmx import go_to, place
@@ -49,6 +49,7 @@ def whole(view: Looking) -> Looking:
 
 @bp.get(f"{OF_PATIENT}/versions")
 @requires(Permission.VIEW_CHART)
+@whole
 def index(patient_id: int) -> ResponseReturnValue:
     """The versions of a chart, newest first."""
     return _list(patient_id, CutForm())
@@ -106,7 +107,9 @@ def verify() -> ResponseReturnValue:
     version = charts.version_by_code(current_user, code) if code.strip() else None
     found: dict[str, Any] = {}
     if version is not None:
-        charted = _charted(version.patient_id)
+        with whole_or_nothing(version.patient_id):
+            charted = _charted(version.patient_id)
+            as_cut(version)
         found = {"charted": charted, "version": version, "standing": standing_of(version)}
         told = f"Held a print of version {version.number} of the chart of {charted.patient.code} against the stored one"
         audit.record("chart.verify_print", told, actor=current_user, subject=version, patient=version.patient_id)
@@ -122,7 +125,7 @@ def verify() -> ResponseReturnValue:
 def pdf(patient_id: int, number: int) -> Response:
     """The print of a version. Nothing of the database is held while it is printed; it is told before a byte leaves."""
     version = _version(patient_id, number)
-    document, code = documents.print_of(version, standing_of(version)), about_from(version.body)["code"]
+    document, code = documents.print_of(version, standing_of(version)), about_from(as_cut(version))["code"]
     name = documents.name_of(version, code, "pdf")
     told = f"Printed version {number} of the chart of {code}"
     db.session.commit()
@@ -133,10 +136,11 @@ def pdf(patient_id: int, number: int) -> Response:
 
 @bp.get(f"{OF_VERSION}.json")
 @requires(Permission.VIEW_CHART)
+@whole
 def data(patient_id: int, number: int) -> Response:
     """The bytes of a version, exactly those its digest is of."""
     version = _version(patient_id, number)
-    code = about_from(version.body)["code"]
+    code = about_from(as_cut(version))["code"]
     told = f"Downloaded version {number} of the chart of {code} as data"
     audit.record("chart.download", told, actor=current_user, subject=version, patient=patient_id)
     name = documents.name_of(version, code, "json")
@@ -149,6 +153,7 @@ def data(patient_id: int, number: int) -> Response:
 
 @bp.post(f"{OF_PATIENT}/versions")
 @requires(Permission.CHART)
+@whole
 def cut(patient_id: int) -> ResponseReturnValue:
     """Cut a version with a name, and print it if that was asked for."""
     charted, form = _charted(patient_id), CutForm(request.form)
@@ -173,6 +178,7 @@ def restoring(patient_id: int, number: int) -> ResponseReturnValue:
 
 @bp.post(f"{OF_VERSION}/restore")
 @requires(Permission.CHART)
+@whole
 def restore(patient_id: int, number: int) -> ResponseReturnValue:
     """Go back to a version, by new entries."""
     form, charted = RestoreForm(request.form), _charted(patient_id)
@@ -195,6 +201,7 @@ def sending(patient_id: int) -> ResponseReturnValue:
 
 @bp.post(f"{OF_PATIENT}/send")
 @requires(Permission.CHART)
+@whole
 def send(patient_id: int) -> ResponseReturnValue:
     """Send the chart to the supervisors for approval."""
     form, charted = SendForm(request.form), _charted(patient_id)

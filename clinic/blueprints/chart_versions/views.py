@@ -9,7 +9,7 @@ from clinic.chart import teeth
 from clinic.chart.drawing import Drawing, drawing_of
 from clinic.chart.kinds import Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.versions import Change, change_sentence, difference, marks_of, mouth_from
+from clinic.chart.versions import Change, as_cut, change_sentence, difference, marks_of, mouth_from
 from clinic.chart.words import Row, table_of
 from clinic.formatting import day
 from clinic.models import ChartVersion, User
@@ -33,7 +33,7 @@ class Picture:
 
     @classmethod
     def of_version(cls, version: ChartVersion, viewer: User) -> "Picture":
-        return cls.of(mouth_from(version.body), viewer)
+        return cls.of(mouth_from(as_cut(version)), viewer)
 
 
 # --- two compared -----------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ class Side:
 
     @classmethod
     def of(cls, version: ChartVersion) -> "Side":
-        return cls(version.number, day(version.at), mouth_from(version.body))
+        return cls(version.number, day(version.at), mouth_from(as_cut(version)))
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,8 @@ def _instant(asked: Mapping[str, str], first: date, last: date) -> datetime:
     """The instant asked for: `at`, else the end of `day` (a number of days from the first, or a date); else now."""
     try:
         at = datetime.fromisoformat(asked.get("at", ""))
-        return min(at if at.tzinfo else at.replace(tzinfo=UTC), clock.now())
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(max(at, clock.bounds(first)[0]), clock.now())
     except (ValueError, OverflowError):
         pass
     number = _number(asked.get("day"), (last - first).days)
