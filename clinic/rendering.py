@@ -68,6 +68,7 @@ def init_app(app: Flask) -> None:
         number_waiting=lambda: number_waiting(current_user),
         unread_notices=lambda: unread_notices(current_user),
         glass_over=glass_over,
+        may_chart=may_chart,
         account_places=ACCOUNT_PLACES[1:],
     )
 
@@ -106,6 +107,11 @@ def glass_over(patient: Patient) -> BrokenGlass | None:
         g.glasses = glasses_over(current_user)  # of a page with several patients: asked for once
     glasses: dict[int, BrokenGlass] = g.glasses
     return glasses.get(patient.id)
+
+
+def may_chart(patient: Patient) -> bool:
+    """Whether the page offers to write on this patient's chart; the operations judge it again."""
+    return bool(_may("CHART")) and glass_over(patient) is None and patient.archived_at is None
 
 
 def _may(permission: str) -> Any:

@@ -18,7 +18,7 @@ from clinic.chart.entry import Entry, details_text, teeth_text
 from clinic.chart.kinds import Status
 from clinic.chart.line import MOST_ENTRIES
 from clinic.chart.mouth import Mouth
-from clinic.chart.rules import About, Remark, judge, may_follow
+from clinic.chart.rules import About, Remark, judge
 from clinic.chart.teeth import Dentition, Numbering
 from clinic.chart.words import sentence
 from clinic.errors import Conflict, DomainError
@@ -529,13 +529,15 @@ def _teeth_words(dentition: Dentition) -> str:
 
 
 def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
-    """A new entry as it will be written: with date, performer, visit and reason, its way on from `before` checked."""
+    """A new entry as it will be written: with date, performer, visit and reason. Which status may follow which, and on which day, is
+    for the rules."""
     status = entry.status
     if status is Status.ENTERED_IN_ERROR:
         raise DomainError("What is new cannot be an error. Open the entry that is wrong, and enter that in error.")
     is_new_status = before is None or before.status is not status
-    if before is not None:
-        _check_way(desk, before, entry, reason)
+    if not is_new_status and status is Status.COMPLETED:
+        assert before is not None
+        _check_may_take_back(desk, [before], reason)
     performer_id = entry.performer_id
     if status in BY_SOMEBODY:
         performer_id = performer_id or (desk.actor.id if is_new_status else before.performer_id if before else None)
@@ -554,26 +556,9 @@ def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
         visit_id=visit_id if is_new_status or before is None else before.visit_id,
         reason=reason,
     )
-    if made.dated and not desk.patient.birth_date <= made.dated <= clock.today():
-        raise DomainError("The date lies before the patient was born, or in the future.")
     if status in BY_SOMEBODY and (is_new_status or (before and made.dated != before.dated)):
         start_gate(desk, made)
     return made
-
-
-def _check_way(desk: Desk, before: Entry, entry: Entry, reason: str) -> None:
-    if entry.kind != before.kind:
-        raise DomainError("An entry stays what it is. Enter it in error, and chart the other one.")
-    if entry.status is before.status:
-        if before.status is Status.COMPLETED:
-            _check_may_take_back(desk, [before], reason)
-        return
-    if (
-        not may_follow(before.status, entry.status) and before.status is not Status.COMPLETED
-    ):  # of that the rules say more
-        raise DomainError(
-            f"What is “{before.status.words}” does not become “{entry.status.words}”: {_told(desk, before)}."
-        )
 
 
 def _check_performer(desk: Desk, performer_id: int | None) -> None:

@@ -450,7 +450,7 @@ def test_an_entry_is_corrected_with_a_reason(app, world, kamal, at, charted):
         ({"reason": "", "surfaces": ["M", "O", "D"]}, "Say why it changes."),
         ({"reason": "Nothing is wrong", "surfaces": ["M", "O"]}, "It says that already"),
         ({"reason": "Another surface", "surfaces": ["X"]}, "surfaces"),
-        ({"reason": "Later", "surfaces": ["M", "O"], "dated": "2999-01-01"}, "future"),
+        ({"reason": "Later", "surfaces": ["M", "O"], "dated": "2999-01-01"}, "has not come yet"),
     ],
 )
 def test_a_correction_that_is_none_is_refused(app, world, kamal, at, charted, sent, says):
