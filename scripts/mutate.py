@@ -35,10 +35,12 @@ SUITE = ("tests/conventions", "tests/queries", "tests/routes", "tests/operations
 # Asked first: the test that reads the permission of each view, and those of the scope.
 VIEWS = ["tests/conventions/test_access.py"]
 SCOPE = ["tests/conventions/test_access.py", "tests/queries/test_scope.py"]
-# Modules after which no test is named.
+# Modules after which no test is named, or whose conditions are held by the tests of what uses them.
 NEAR = {
-    "clinic/access.py": ["tests/routes/test_auth.py", "tests/routes/test_lock.py", "tests/routes/test_account.py"],
-    "clinic/security.py": ["tests/routes/test_auth.py", "tests/routes/test_errors.py"],
+    "clinic/queries/scope.py": [f"tests/queries/test_{name}.py" for name in ("patients", "queue", "visits", "glass")],
+    "clinic/queries/people.py": ["tests/routes/test_account.py"],
+    "clinic/access.py": [f"tests/routes/test_{name}.py" for name in ("auth", "lock", "account", "people")],
+    "clinic/security.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
     "clinic/sessions.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
 }
 # Checks that only save work: without them the answer is the same.

@@ -56,3 +56,12 @@ def test_who_lost_their_owner_stays_in_sight_of_the_department_and_of_nobody_els
         by_condition = select(Patient.id).where(may_see(viewer, Patient.id), Patient.id == nadia)
         assert (session.scalar(by_condition) == nadia) is sees
         assert (nadia in session.scalars(select(seen_ids(viewer).c.id)).all()) is sees
+
+
+def test_whoever_is_present_is_seen_by_the_supervisors_of_that_department_alone(world, session):
+    visit = world.visit("wu")
+    visit.patient_id, visit.supervisor_id, visit.status = world.patients["nadia"], None, VisitStatus.ARRIVED
+    session.flush()
+    here = select(Patient.id).where(Patient.id == visit.patient_id)
+    seen = {who: session.scalar(here.where(may_see(world.user(who), Patient.id))) for who in ("sato", "silva")}
+    assert seen == {"sato": visit.patient_id, "silva": None}
