@@ -30,7 +30,11 @@ def _misplaced(entry: Entry, kind: Kind, mouth: Mouth) -> str:
     if len(set(keys)) < len(keys):
         return f"“{kind.name}” names a tooth twice."
     if bool(entry.jaw) is not (kind.scope is Scope.ARCH) or entry.jaw not in ("", *teeth.JAWS):
-        return f"“{kind.name}” is of a jaw: say upper or lower." if kind.scope is Scope.ARCH else "No jaw is said here."
+        return (
+            f"“{kind.name}” is of a jaw: say upper or lower."
+            if kind.scope is Scope.ARCH
+            else f"“{kind.name}” is of teeth: leave the jaw out."
+        )
     if kind.scope in (Scope.SPAN, Scope.ARCH):
         return _misspanned(entry, kind)
     if len(keys) != 1 or entry.teeth[0][1]:

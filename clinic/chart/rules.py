@@ -199,7 +199,7 @@ class Case:
 
     def age(self) -> float | None:
         """In years, on the day of the entry."""
-        return (self.dated - self.about.birth_date).days / 365.25 if self.about.birth_date else None
+        return teeth.years(self.about.birth_date, self.dated) if self.about.birth_date else None
 
     def letters(self, key: str, surfaces: str) -> str:
         return teeth.surface_names(key, surfaces)

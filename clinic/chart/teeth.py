@@ -6,6 +6,7 @@ place, whatever they are called on a tooth: M mesial, O biting, D distal, B oute
 
 import enum
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 
 QUADRANTS = {"1": "upper right", "2": "upper left", "3": "lower left", "4": "lower right"}
@@ -255,6 +256,11 @@ ERUPTS: dict[str, dict[int, float]] = {
     "lower primary": {1: 0.7, 2: 1.1, 3: 1.7, 4: 1.5, 5: 2.4},
 }
 EARLY = 3  # years before the usual age at which an erupted permanent tooth is asked about
+
+
+def years(birth_date: date, on: date) -> float:
+    """The age in years on a day; 0 before birth."""
+    return max((on - birth_date).days / 365.25, 0)
 
 
 def erupts_at(key: str) -> float:

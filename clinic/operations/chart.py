@@ -521,7 +521,7 @@ def _with_dentition(desk: Desk, dentition: Dentition | str) -> Desk:
 
 
 def _base(patient: Patient, dentition: Dentition) -> tuple[str, ...]:
-    return teeth.present_at(dentition, max((clock.today() - patient.birth_date).days / 365.25, 0))
+    return teeth.present_at(dentition, teeth.years(patient.birth_date, clock.today()))
 
 
 def _teeth_words(dentition: Dentition) -> str:

@@ -260,7 +260,7 @@ def kind_of(row: OwnKind) -> Kind:
 
 def preset(birth_date: date, today: date) -> tuple[teeth.Dentition, tuple[str, ...]]:
     """With which teeth a chart begins at an age, when nobody says otherwise."""
-    years = max((today - birth_date).days / 365.25, 0)
+    years = teeth.years(birth_date, today)
     dentition = teeth.usual_dentition(years)
     return dentition, teeth.present_at(dentition, years)
 

@@ -15,8 +15,9 @@ from clinic import clock
 from clinic.chart import teeth, words
 from clinic.chart.drawing import Drawing, drawing_of
 from clinic.chart.entry import Entry
-from clinic.chart.kinds import Kind
+from clinic.chart.kinds import Kind, Status
 from clinic.chart.mouth import Mouth
+from clinic.chart.rules import may_follow
 from clinic.chart.teeth import Dentition
 from clinic.errors import DomainError
 from clinic.models import User
@@ -46,7 +47,7 @@ class Picture:
         kept = self.charted.mouth
         if self.charted.chart is not None or self.preset is None or self.preset == kept.dentition:
             return kept
-        age = (clock.today() - self.charted.patient.birth_date).days / 365.25
+        age = teeth.years(self.charted.patient.birth_date, clock.today())
         return Mouth(teeth.present_at(self.preset, age), (), kept.kinds, self.preset)
 
     @cached_property
@@ -102,6 +103,12 @@ class Picture:
         if self.is_jaw(place):
             return [entry for entry in reversed(self.mouth.entries) if entry.jaw == place]
         return self.mouth.on(place)[::-1]
+
+    def may_become(self, entry: Entry) -> list[Status]:
+        """The further statuses of its kind that may follow on its own."""
+        return [
+            each for each in self.kind(entry).statuses if each is not entry.status and may_follow(entry.status, each)
+        ]
 
     def kind(self, entry: Entry) -> Kind:
         return self.mouth.kinds[entry.kind]
