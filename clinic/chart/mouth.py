@@ -115,13 +115,6 @@ class Mouth:
                 raise ValueError(f"entry {entry.id} of a chart cannot be read")
         return self
 
-    def named(self, code: str) -> Kind:
-        return self.kinds[code]
-
-    def there(self, key: str) -> Iterator[Entry]:
-        """What is on a tooth now, without what may be done to it."""
-        return (entry for entry in self._on.get(key, ()) if entry.status.is_there)
-
     def ahead(self, key: str) -> Iterator[Entry]:
         """What is planned or under way on a tooth."""
         return (entry for entry in self._on.get(key, ()) if entry.status in (Status.PLANNED, Status.IN_PROCESS))

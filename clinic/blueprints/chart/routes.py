@@ -110,13 +110,9 @@ def chart(patient_id: int) -> ResponseReturnValue:
         return _refused_line(patient_id, form, reading), 422
     try:
         stroke = chart_stroke(
-            picture.charted.patient,
-            entries=reading.entries,
-            seen=form.seen.data,
-            reason=form.reason.data or "",
-            dentition=form.dentition.data,
-            actor=current_user,
-        ).stroke
+            picture.charted.patient, entries=reading.entries, seen=form.seen.data, reason=form.reason.data or "",
+            dentition=form.dentition.data, actor=current_user,
+        ).stroke  # fmt: skip
     except DomainError as refusal:
         return _refused_line(patient_id, form, reading, refusal), refusal.status
     return _charted(patient_id, stroke, "; ".join(reading.meaning))
