@@ -1,16 +1,19 @@
 """What no page of the chart sends, and charts that somebody has spoiled: refused in words, and never shown as a healthy mouth."""
 
 import hashlib
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select, update
 
+from clinic import clock
 from clinic.extensions import db
-from clinic.models import Chart, ChartEntry, ChartVersion, SignOff
+from clinic.models import Assignment, BrokenGlass, Chart, ChartEntry, ChartVersion, GlassReason, SignOff
+from clinic.operations.assignments import end_assignment
 from clinic.operations.sign_off import send_chart
 from clinic.printing import client as printer
-from tests.charted import charted, version_of
+from tests.charted import charted, sign_off_of, version_of
 
 PDF = b"%PDF-1.4\n/CreationDate (D:20990101000000+00'00')\nWORDS\n%%EOF\n"
 ENDLESS = "9" * 4400  # more digits than Python reads as a number
@@ -182,3 +185,137 @@ def test_what_waits_and_was_changed_is_neither_shown_nor_approved(browser_of, ch
         assert "data-tooth" not in answer.text
     assert silva.get("/approvals").status_code == 200
     assert db.session.scalar(select(SignOff.status).where(SignOff.id == sent.id)) == "pending"
+
+
+# --- what is another's ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(chart, context, world):
+    """Perera is charted too, by leela. Silva may see both: the ids of one are none of the other's chart."""
+    charted(world, "perera", "leela")
+    sent = send_chart(world.patient("perera"), words="", seen=2, actor=world.user("leela"))
+    db.session.commit()
+    of_perera = select(ChartEntry.id).where(
+        ChartEntry.patient_id == world.patients["perera"], ChartEntry.kind == "caries"
+    )
+    return chart, db.session.scalars(of_perera.limit(1)).one(), sent.id
+
+
+def strokes_of(world, name):
+    return db.session.scalar(select(Chart.stroke).where(Chart.patient_id == world.patients[name]))
+
+
+@pytest.mark.parametrize("who", ["silva", "kamal", "leela"])
+def test_ids_of_another_patient_are_none_here(browser_of, two, world, who):
+    chart, entry_id, sign_off_id = two
+    person = browser_of(who)
+    for path, fields in (
+        (f"/entries/{entry_id}/status", {"status": "finding"}),
+        (f"/entries/{entry_id}/correct", {"reason": "It was 46", "surfaces": "O"}),
+        (f"/entries/{entry_id}/error", {"reason": "It was 46"}),
+        (f"/sign-offs/{sign_off_id}/withdraw", {"version": "1"}),
+        ("/versions/3/restore", {"reason": "Perera has a third"}),
+        ("/strokes/3/undo", {}),
+    ):
+        for seen in ("2", "999"):
+            answer = person.post(chart + path, {"seen": seen, **fields})
+            assert answer.status_code == 404 or (seen == "999" and answer.status_code in (404, 422)), (path, who)
+            assert "Perera" not in answer.text
+    assert (strokes_of(world, "fernando"), strokes_of(world, "perera")) == (2, 2)
+    assert db.session.scalar(select(SignOff.status).where(SignOff.id == sign_off_id)) == "pending"
+
+
+def test_what_one_has_held_is_not_told_to_be_the_same_once_the_patient_is_anothers(browser_of, chart, printed, world):
+    kamal = browser_of("kamal")
+    held = kamal.get(f"{chart}/versions/1.pdf").headers["ETag"]
+    data = kamal.get(f"{chart}/versions/1.json").headers["ETag"]
+    code = version_of(world, 1).check_code
+    running = select(Assignment.id).where(
+        Assignment.patient_id == world.patients["fernando"], Assignment.user_id == world.people["kamal"]
+    )
+    end_assignment(db.session.scalars(running).one(), reason="Year is over", actor=world.user("silva"))
+    db.session.commit()
+    for path in ("", "/mouth", "/key", "/meaning?line=36", "/teeth/36", "/versions", "/versions/1", "/send", "/as-of",
+                 "/as-of/shown", "/compare", "/versions/1/restore"):  # fmt: skip
+        assert kamal.get(chart + path).status_code == 404, path
+    for path, etag in (("/versions/1.pdf", held), ("/versions/1.json", data)):
+        for tag in (etag, "*"):
+            assert kamal.get(chart + path, headers={"If-None-Match": tag}).status_code == 404
+    assert "No print that you may see" in kamal.get(f"/chart/prints/verify?code={code}").text
+    for path in ("/strokes/2/undo", "/strokes", "/first-charting", "/versions/new", "/send", "/versions/1/restore"):
+        sent = {"line": "35 o car3", "seen": "2", "name": "Mine", "reason": "Because", "words": ""}
+        assert kamal.post(chart + path, sent).status_code == 404, path
+    assert strokes_of(world, "fernando") == 2
+
+
+def test_through_a_broken_glass_one_only_reads(browser_of, chart, printed, world):
+    at = clock.now()
+    db.session.add(
+        BrokenGlass(
+            user_id=world.people["omar"],
+            patient_id=world.patients["fernando"],
+            reason=GlassReason.EMERGENCY,
+            words="She fainted in the corridor",
+            opened_at=at,
+            expires_at=at + timedelta(minutes=60),
+        )  # fmt: skip
+    )
+    db.session.commit()
+    omar, entry_id = browser_of("omar"), db.session.scalars(select(ChartEntry.id).limit(1)).one()
+    for path in ("", "/versions", "/versions/1", "/versions/1.pdf", "/versions/1.json", "/meaning?line=36", "/compare"):
+        assert omar.get(chart + path).status_code == 200, path
+    sent = {"line": "35 o car3", "seen": "2", "name": "Mine", "reason": "Because", "words": "", "status": "finding"}
+    for path in ("/strokes/2/undo", "/strokes", "/first-charting", "/versions/new", "/send", "/versions/1/restore",
+                 f"/entries/{entry_id}/status", f"/entries/{entry_id}/error", f"/entries/{entry_id}/correct"):  # fmt: skip
+        assert omar.post(chart + path, sent).status_code == 403, path
+    assert strokes_of(world, "fernando") == 2
+
+
+# --- sent twice, and words that are no words --------------------------------------------------------------------------
+
+
+def test_one_key_is_one_stroke_whatever_is_sent_with_it(browser_of, chart, world):
+    kamal = browser_of("kamal")
+    first = {"line": "35 o car3", "seen": "2"}
+    assert kamal.post(f"{chart}/strokes", first, htmx=True, once="same-key-1").status_code == 200
+    assert kamal.post(f"{chart}/strokes", first, htmx=True, once="same-key-1").headers["X-Replayed"] == "1"
+    other = kamal.post(f"{chart}/strokes", {"line": "34 o car3", "seen": "2"}, htmx=True, once="same-key-1")
+    assert other.status_code == 409
+    assert strokes_of(world, "fernando") == 3
+    assert kamal.post(f"{chart}/strokes/3/undo").status_code in (200, 204, 303)
+    assert kamal.post(f"{chart}/strokes/3/undo").status_code == 409
+    assert strokes_of(world, "fernando") == 4
+
+
+EVIL = "<img src=x hx-get=/people onerror=alert(1)>{{7*7}}{% raw %}\u202e\u2066evil\U0001f9b7</script>"
+
+
+def test_words_stay_words_wherever_they_are_shown(browser_of, chart, printed, world):
+    kamal = browser_of("kamal")
+    line = f'35 note "{EVIL}"'
+    assert kamal.get(f"{chart}/meaning?line={quote(line)}").status_code == 200
+    answer = kamal.post(f"{chart}/strokes", {"line": line, "seen": "2", "reason": EVIL}, htmx=True)
+    assert answer.status_code == 200
+    assert answer.headers["HX-Trigger"].isascii()
+    long = kamal.post(f"{chart}/strokes", {"line": f'34 note "{chr(0x1F9B7) * 480}"', "seen": "3"}, htmx=True)
+    assert long.status_code == 200
+    assert len(long.headers["HX-Trigger"]) < 8000
+    assert kamal.post(f"{chart}/versions/new", {"name": EVIL}).status_code == 303
+    sent = kamal.post(f"{chart}/send", {"words": EVIL, "seen": "4"})
+    assert sent.status_code == 303
+    pages = [
+        kamal.get(chart + path).text
+        for path in ("", "/teeth/35", "/versions", "/versions/3", "/compare?before=1&after=3")
+    ]
+    silva = browser_of("silva")
+    pages.append(silva.get(f"/approvals/chart-version/{sign_off_of(world).id}").text)
+    kamal.get(f"{chart}/versions/3.pdf")
+    for page in (*pages, *printed, answer.text):
+        assert "<img src=x" not in page
+        assert "{{7*7}}" in page
+        assert "</script>{" not in page
+    data = kamal.get(f"{chart}/versions/3.json")
+    assert (data.mimetype, data.headers["X-Content-Type-Options"]) == ("application/json", "nosniff")
+    assert data.headers["Content-Disposition"].startswith("attachment")
+    assert data.headers["Cache-Control"] == "no-store"

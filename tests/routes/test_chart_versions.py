@@ -307,20 +307,20 @@ def test_a_version_compared_backwards_says_what_was_removed(browser_of, chart):
 
 def test_a_version_is_cut_with_a_name(browser_of, chart, world):
     stroke(world, (entry("caries", "47", surfaces="O"),))
-    answer = browser_of("kamal").post(f"{chart}/versions", {"name": "  After   recall "})
+    answer = browser_of("kamal").post(f"{chart}/versions/new", {"name": "  After   recall "})
     assert answer.location.startswith(f"{chart}/versions/3")
     assert version_of(world, 3).name == "After recall"
 
 
 def test_to_print_what_is_now_cuts_a_version_when_there_is_something_new(browser_of, chart, world):
     kamal = browser_of("kamal")
-    assert kamal.post(f"{chart}/versions", {"name": "x", "then": "print"}).location == f"{chart}/versions/2.pdf"
+    assert kamal.post(f"{chart}/versions/new", {"name": "x", "then": "print"}).location == f"{chart}/versions/2.pdf"
     stroke(world, (entry("caries", "47", surfaces="O"),))
-    assert kamal.post(f"{chart}/versions", {"name": "x", "then": "print"}).location == f"{chart}/versions/3.pdf"
+    assert kamal.post(f"{chart}/versions/new", {"name": "x", "then": "print"}).location == f"{chart}/versions/3.pdf"
 
 
 def test_a_version_without_a_name_is_not_cut(browser_of, chart, world):
-    answer = browser_of("kamal").post(f"{chart}/versions", {"name": " "})
+    answer = browser_of("kamal").post(f"{chart}/versions/new", {"name": " "})
     assert answer.status_code == 422
     assert "Give the version a name" in answer.text
     assert db.session.query(ChartVersion).count() == 2
@@ -390,7 +390,7 @@ def test_a_chart_that_changed_since_is_not_sent(browser_of, chart, world):
     assert browser_of("kamal").post(f"{chart}/send", {"seen": str(seen), "words": ""}).status_code == 409
 
 
-@pytest.mark.parametrize("path", ["versions", "versions/1/restore", "send", "sign-offs/1/withdraw"])
+@pytest.mark.parametrize("path", ["versions/new", "versions/1/restore", "send", "sign-offs/1/withdraw"])
 def test_writing_is_for_whoever_has_the_patient(browser_of, chart, path):
     assert browser_of("leela").post(f"{chart}/{path}", {}).status_code == 404
     assert browser_of("ruwan").post(f"{chart}/{path}", {}).status_code == 403

@@ -151,7 +151,7 @@ def data(patient_id: int, number: int) -> Response:
 # --- to do ------------------------------------------------------------------------------------------------------------
 
 
-@bp.post(f"{OF_PATIENT}/versions")
+@bp.post(f"{OF_PATIENT}/versions/new")  # not the list's own address, which is read through a broken glass too
 @requires(Permission.CHART)
 @whole
 def cut(patient_id: int) -> ResponseReturnValue:
