@@ -115,14 +115,18 @@ def entry_for(viewer: User, patient_id: int, entry_id: int) -> Entry | None:
 
 
 def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:
-    """All that was ever said of a tooth, superseded and in error too, newest first; at most `MOST_HISTORY`. One query."""
+    """All that was ever said of a tooth or jaw, superseded and in error too, newest first; at most `MOST_HISTORY`. One query."""
     padded = " " + ChartEntry.teeth + " "
     rows = (
         _entries()
         .where(
             ChartEntry.patient_id == patient_id,
             may_see(viewer, ChartEntry.patient_id),
-            or_(padded.contains(f" {key} ", autoescape=True), padded.contains(f" {key}:", autoescape=True)),
+            or_(
+                padded.contains(f" {key} ", autoescape=True),
+                padded.contains(f" {key}:", autoescape=True),
+                ChartEntry.jaw == key,
+            ),
         )
         .order_by(ChartEntry.id.desc())
         .limit(MOST_HISTORY)

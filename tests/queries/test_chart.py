@@ -125,6 +125,15 @@ def test_history_is_of_the_tooth_alone(fernando, kamal):
     assert [entry.status for entry in history_of(kamal, fernando.id, "16")] == [Status.OPTION, Status.PLANNED]
 
 
+def test_a_jaw_has_a_history_too(fernando, kamal):
+    chart_line(fernando, "15 miss", actor=kamal, reason="Said so")
+    chart_line(fernando, "upper denture partial 15r plan", actor=kamal, reason="Said so")
+    (denture,) = mouth_for(kamal, fernando.id).mouth.on("15", "denture")
+    change_entry(fernando, entry_id=denture.id, seen=2, status=Status.OPTION, reason="Too dear", actor=kamal)
+    assert [entry.status for entry in history_of(kamal, fernando.id, "upper")] == [Status.OPTION, Status.PLANNED]
+    assert history_of(kamal, fernando.id, "lower") == []
+
+
 def test_markers_stand_in_the_order_of_time(fernando, kamal, world):
     chart_line(fernando, "36 mo car", actor=kamal)
     sent = send_chart(fernando, words="", seen=1, actor=kamal)
