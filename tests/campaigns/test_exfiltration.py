@@ -338,8 +338,14 @@ def document_with(payload: str) -> tuple[str, int]:
 
 def test_the_clinics_own_environment_is_not_the_printers(context, ears):
     with printer() as press:
+        looked = 0
         for pid in press.family():
-            names = Path(f"/proc/{pid}/environ").read_bytes()
+            try:
+                names = Path(f"/proc/{pid}/environ").read_bytes()
+                open_files = [os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir()]
+            except FileNotFoundError:
+                continue  # Chromium's helpers come and go
             assert not [name for name in (b"SECRET_KEY", b"DATABASE_URL", b"S3_", b"AUDIT_KEY") if name in names]
-            for handle in Path(f"/proc/{pid}/fd").iterdir():
-                assert "sqlite" not in os.readlink(handle)
+            assert not [name for name in open_files if "sqlite" in name]
+            looked += 1
+        assert looked >= 3, "the printer, its driver and a browser"
