@@ -6,7 +6,7 @@ from clinic.approvals.kind import Item, Kind
 from clinic.chart import drawing, teeth
 from clinic.chart.entry import Entry
 from clinic.chart.mouth import Mouth
-from clinic.chart.versions import Change, NotAsCut, as_cut, change_sentence, difference, marks_of, mouth_from
+from clinic.chart.versions import Change, NotAsCut, as_cut, change_sentence, difference, marks_of, mouth_from, overlaid
 from clinic.errors import DomainError
 from clinic.models import SignOff, SignOffStatus, User
 from clinic.operations.sign_off import approve_chart, how_it_stands, return_chart, why_own
@@ -50,7 +50,9 @@ def facts(viewer: User, item: Item) -> dict[str, Any]:
         "since": approved,
         "version": version,
         "later": stroke_of(sign_off.patient_id) - version.stroke,
-        "drawing": drawing.drawing_of(after, legend=viewer.legend, numbering=viewer.numbering, marks=marks_of(changes)),
+        "drawing": drawing.drawing_of(
+            overlaid(after, changes), legend=viewer.legend, numbering=viewer.numbering, marks=marks_of(changes)
+        ),
     }
 
 

@@ -202,6 +202,16 @@ def marks_of(changes: Sequence[Change]) -> dict[str, str]:
     return {key: marks.pop() if len(marks) == 1 else "changed" for key, marks in found.items()}
 
 
+def overlaid(after: Mouth, changes: Sequence[Change]) -> Mouth:
+    """The second mouth with what is no longer there, so that it can be drawn and marked as removed."""
+    gone = [change.before for change in changes if change.after is None and change.before is not None]
+    kinds = {**after.kinds, **{code: kind for change in changes for code, kind in change.kinds.items()}}
+    there = {entry.thread for entry in after.entries}
+    return Mouth(
+        after.base, (*after.entries, *(entry for entry in gone if entry.thread not in there)), kinds, after.dentition
+    )
+
+
 # --- kinds as a body keeps them ---------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from clinic.chart.versions import (
     digest,
     marks_of,
     mouth_from,
+    overlaid,
     read_code,
     replay,
 )
@@ -162,3 +163,11 @@ def test_check_codes_are_read_however_they_are_typed():
     assert read_code("ILO0-1111-2222") == "1100-1111-2222"
     assert [read_code(text) for text in ("", "7H3K", code + "0", "UUUU-0000-0000")] == [""] * 4
     assert len({check_code(digest("", bytes([n]))) for n in range(200)}) == 200
+
+
+def test_what_was_removed_is_drawn_beside_what_is_there():
+    before = a_mouth(3)
+    gone = before.entries[-1]
+    after = Mouth(before.base, before.entries[:-1], before.kinds, before.dentition)
+    assert overlaid(after, difference(before, after)).entries == (*after.entries, gone)
+    assert overlaid(before, difference(after, before)) == before

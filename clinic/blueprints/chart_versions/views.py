@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 
 from clinic import clock
 from clinic.chart import teeth
 from clinic.chart.drawing import Drawing, drawing_of
 from clinic.chart.kinds import Status
 from clinic.chart.mouth import Mouth
-from clinic.chart.versions import Change, as_cut, change_sentence, difference, marks_of, mouth_from
+from clinic.chart.versions import Change, as_cut, change_sentence, difference, marks_of, mouth_from, overlaid
 from clinic.chart.words import Row, table_of
 from clinic.formatting import day
 from clinic.models import ChartVersion, User
@@ -86,13 +87,31 @@ class Told:
 
 @dataclass(frozen=True)
 class Compared:
-    """The changes by tooth, in words; the first as picture, the second, and the second with the changes marked on it."""
+    """The changes by tooth, in words; as pictures, each drawn when it is asked for: both sides, and the second with the changes on it."""
 
     before: Side
     after: Side
-    teeth: list[tuple[str, list[Told]]]
-    pictures: tuple[Picture, Picture]
-    overlay: Picture
+    changes: list[Change]
+    viewer: User
+
+    @cached_property
+    def teeth(self) -> list[tuple[str, list[Told]]]:
+        return _by_tooth(self.changes, self.viewer)
+
+    @cached_property
+    def marks(self) -> dict[str, str]:
+        return marks_of(self.changes)
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, Picture]:
+        return (
+            Picture.of(self.before.mouth, self.viewer, self.marks, "before-"),
+            Picture.of(self.after.mouth, self.viewer, self.marks, "after-"),
+        )
+
+    @cached_property
+    def overlay(self) -> Picture:
+        return Picture.of(overlaid(self.after.mouth, self.changes), self.viewer, self.marks)
 
     @property
     def count(self) -> int:
@@ -106,14 +125,7 @@ def compared(before: Side, after: Side, wanted: Wanted, viewer: User) -> Compare
         for change in difference(before.mouth, after.mouth)
         if not change.is_only_said_again and _is_of(change, wanted.part)
     ]
-    marks = marks_of(changes)
-    return Compared(
-        before,
-        after,
-        _by_tooth(changes, viewer),
-        (Picture.of(before.mouth, viewer, marks, "before-"), Picture.of(after.mouth, viewer, marks, "after-")),
-        Picture.of(_overlaid(after.mouth, changes), viewer, marks),
-    )
+    return Compared(before, after, changes, viewer)
 
 
 def restored(charted: Charted, version: ChartVersion, viewer: User) -> Compared:
@@ -131,16 +143,6 @@ def to_send(charted: Charted, approved: ChartVersion | None, viewer: User) -> Co
 def _is_of(change: Change, part: str) -> bool:
     is_finding = all(entry.status is Status.FINDING for entry in change.entries)
     return part == "all" or is_finding == (part == "findings")
-
-
-def _overlaid(after: Mouth, changes: Sequence[Change]) -> Mouth:
-    """The second mouth with what is no longer there, so that it can be marked as removed."""
-    gone = [change.before for change in changes if change.after is None and change.before is not None]
-    kinds = {**after.kinds, **{code: kind for change in changes for code, kind in change.kinds.items()}}
-    there = {entry.thread for entry in after.entries}
-    return Mouth(
-        after.base, (*after.entries, *(entry for entry in gone if entry.thread not in there)), kinds, after.dentition
-    )
 
 
 def _by_tooth(changes: Sequence[Change], viewer: User) -> list[tuple[str, list[Told]]]:
