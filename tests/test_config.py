@@ -1,12 +1,14 @@
 """The environment: what is missing, an example or malformed is refused with a sentence, and everything else is taken."""
 
+import random
+import string
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
 
-from clinic.config import Config, ConfigError
+from clinic.config import EXAMPLES, Config, ConfigError
 from tests.conventions.test_migrations import MIGRATIONS
 
 ROOT = MIGRATIONS.parent
@@ -40,6 +42,13 @@ def test_a_full_environment_is_taken(good):
     assert config.trusted_hosts == ("clinic.school.test", "www.clinic.school.test")
     assert config.secure_cookies
     assert config.sqlalchemy_url().startswith("mysql+pymysql://chairside:")
+
+
+def test_a_random_key_is_no_example():
+    """A clinic that makes its own keys starts: of so many keys, each with 64 characters, none looks like an example."""
+    sure = random.Random(20261121)
+    alphabet = string.ascii_letters + string.digits + "-_"
+    assert not [key for _ in range(5_000) if EXAMPLES.search(key := "".join(sure.choices(alphabet, k=64)))]
 
 
 @pytest.mark.parametrize(

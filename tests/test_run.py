@@ -47,7 +47,8 @@ class Clinic:
             self.process = subprocess.Popen(
                 [sys.executable, "scripts/run.py"], cwd=ROOT, env=self.environment(), stdout=log, stderr=log
             )
-        wait_for(lambda: "Everything is kept in" in self.said(), 90, self.said)
+        wait_for(lambda: "Everything is kept in" in self.said() or self.process.poll() is not None, 90, self.said)
+        assert self.process.poll() is None, self.said()
         return time.monotonic() - began
 
     def said(self) -> str:
