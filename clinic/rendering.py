@@ -1,12 +1,16 @@
 """What every template may use without being handed it."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import Flask, g, request, url_for
 from flask_login import current_user
+from jinja2 import Environment, pass_environment
+from markupsafe import Markup
 
 from clinic import access, assets, clock, once, security, settings
 from clinic.approvals.inbox import number_waiting
+from clinic.chart.drawing import ToothDrawn
 from clinic.chart.key import key_of
 from clinic.models import BrokenGlass, Patient
 from clinic.queries.glass import glasses_over
@@ -64,6 +68,7 @@ def init_app(app: Flask) -> None:
         inlined=assets.inlined,
         toast=toast,
         key_of=key_of,
+        tooth_svg=tooth_svg,
         navigation=navigation,
         number_waiting=lambda: number_waiting(current_user),
         unread_notices=lambda: unread_notices(current_user),
@@ -71,6 +76,14 @@ def init_app(app: Flask) -> None:
         may_chart=may_chart,
         account_places=ACCOUNT_PLACES[1:],
     )
+
+
+@pass_environment
+@lru_cache(maxsize=4096)  # of some 3 kB each
+def tooth_svg(environment: Environment, tooth: ToothDrawn, prefix: str) -> Markup:
+    """A tooth of a chart; kept, as after a stroke, and from one mouth to the next, most teeth look the same."""
+    drawn: Markup = environment.get_template("chart/_svg.html").module.tooth(tooth, prefix)  # type: ignore[attr-defined]
+    return drawn
 
 
 def toast() -> tuple[str, str | None] | None:

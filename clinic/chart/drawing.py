@@ -336,9 +336,6 @@ class _Board:
             said = [letters(*outline.at(0, outlines.NUMBER), shown, 10.5, WORD)]
         if not beneath:
             said += self._tags(treated, outline, extra)
-        zones = () if beneath else tuple(
-            ZoneDrawn(each, teeth.letter(key, each), outline.shown[each]) for each in teeth.SURFACES
-        )  # fmt: skip
         return ToothDrawn(
             key=key,
             label="" if self.is_part else words.tooth_sentence(self.mouth, key, self.numbering),
@@ -350,7 +347,7 @@ class _Board:
             hit=_hit(outline, place, beneath, extra),
             body=_body(outline, _look(presence, pontic, beneath), self._angle(key)),
             told=told,
-            zones=zones,
+            zones=() if beneath else _zones(outline, key),
             marks=tuple(found),
             letters=tuple(said),
             compared=self._compared(key, outline, place),
@@ -719,6 +716,11 @@ def _body(outline: Outline, look: str, angle: str) -> tuple[Stroke, ...]:
         return (gum, *faint)
     ghosts = [Stroke(path, stroke=FAINT) for path in (parts["back"], parts["roots"], parts["crown"]) if path]
     return (*ghosts, gum, *faint)
+
+
+@lru_cache(maxsize=256)
+def _zones(outline: Outline, key: str) -> tuple[ZoneDrawn, ...]:
+    return tuple(ZoneDrawn(each, teeth.letter(key, each), outline.shown[each]) for each in teeth.SURFACES)
 
 
 @lru_cache(maxsize=256)

@@ -83,8 +83,9 @@ FIGURES = {
 TOKEN = re.compile(r"([MCLQZ])|(-?\d*\.?\d+(?:e-?\d+)?)")
 
 
+@lru_cache(maxsize=100_000)
 def number(value: float) -> str:
-    text = f"{value:.1f}"
+    text = f"{value:z.1f}"  # no -0: it is kept under 0 too
     return text[:-2] if text.endswith(".0") else text
 
 
@@ -169,6 +170,7 @@ def on_curve(curve: Curve, t: float) -> Point:
     return a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy
 
 
+@lru_cache(maxsize=1000)
 def part_of(curve: Curve, share: float) -> str:
     """A curve from its beginning to a share of its length; beyond 1 straight on."""
     points = [on_curve(curve, at / 12) for at in range(13)]

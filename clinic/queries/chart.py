@@ -1,11 +1,12 @@
 """A patient's chart: how it stands, how it stood, and its versions. The number of queries depends neither on entries nor on versions."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager, defer, joinedload, selectinload
 
 from clinic import clock
@@ -38,12 +39,8 @@ MOST_MARKERS = 500
 
 @dataclass(frozen=True)
 class Charted:
-    """A patient with their mouth, now or as it was after a stroke.
-
-    `chart`: None while nothing was charted; the mouth is then the preset for the age. `initial`: the first charting is still under
-    way, no version was cut yet. `pending`: what waits for a supervisor. `approved`: the last approval, with its version.
-    `changed_by`, `changed_at`: the last stroke, if it is not approved.
-    """
+    """A patient with their mouth, now or as it was after a stroke. `chart`: None while nothing was charted; the mouth is then the
+    preset for the age."""
 
     patient: Patient
     chart: Chart | None
@@ -51,27 +48,35 @@ class Charted:
     stroke: int
     last_version: int = 0
     version_stroke: int = 0
-    pending: SignOff | None = None
-    approved: SignOff | None = None
-    changed_by: str = ""
-    changed_at: datetime | None = None
 
     @property
     def initial(self) -> bool:
+        """Whether the first charting is still under way: no version was cut yet."""
         return self.last_version == 0
-
-    @property
-    def changed_since(self) -> bool:
-        """Whether anything was written after the approved version; `changed_by` and `changed_at` say who wrote last, and when."""
-        return self.approved is not None and self.stroke > self.approved.chart_version.stroke
 
     @property
     def changed_since_version(self) -> bool:
         return self.stroke > self.version_stroke
 
 
-def mouth_for(viewer: User, patient_id: int) -> Charted | None:
-    """How a patient's chart stands; None for a patient the viewer may not see. Six queries at most."""
+@dataclass(frozen=True)
+class ChartNow(Charted):
+    """And how it stands with the supervisors. `pending`: what waits for one. `approved`: the last approval, with its version.
+    `changed_by`, `changed_at`: the last stroke, if it is not approved."""
+
+    pending: SignOff | None = None
+    approved: SignOff | None = None
+    changed_by: str = ""
+    changed_at: datetime | None = None
+
+    @property
+    def changed_since(self) -> bool:
+        """Whether anything was written after the approved version; `changed_by` and `changed_at` say who wrote last, and when."""
+        return self.approved is not None and self.stroke > self.approved.chart_version.stroke
+
+
+def charted_for(viewer: User, patient_id: int) -> Charted | None:
+    """A patient's mouth as it stands; None for a patient the viewer may not see. Four queries."""
     versions = select(func.max(ChartVersion.number), func.max(ChartVersion.stroke)).where(
         ChartVersion.patient_id == Patient.id
     )
@@ -86,17 +91,38 @@ def mouth_for(viewer: User, patient_id: int) -> Charted | None:
     if found is None:
         return None
     patient, chart, number, stroke = found
-    return _charted(patient, chart, number or 0, stroke or 0)
+    return Charted(patient, chart, _mouth(patient, chart), chart.stroke if chart else 0, number or 0, stroke or 0)
 
 
-def mouth_as_of(viewer: User, patient_id: int, at: datetime) -> Charted | None:
-    """How the chart stood at an instant, by what had been written by then; None for a patient the viewer may not see."""
-    now = mouth_for(viewer, patient_id)
-    if now is None:
+def mouth_for(viewer: User, patient_id: int) -> ChartNow | None:
+    """How a patient's chart stands, and with the supervisors; None for a patient the viewer may not see. Six queries at most."""
+    found = charted_for(viewer, patient_id)
+    if found is None:
         return None
-    wrote = select(func.max(ChartEntry.stroke)).where(ChartEntry.patient_id == patient_id, ChartEntry.entered_at <= at)
+    now = partial(ChartNow, **vars(found))
+    if found.chart is None:
+        return now()
+    signed = _signed(patient_id) if found.last_version else []
+    approved = next((each for each in signed if each.status is SignOffStatus.APPROVED), None)
+    changed_by, changed_at = "", None
+    if found.stroke > (approved.chart_version.stroke if approved else 0):
+        last = select(User.name, ChartEntry.entered_at).join(User, User.id == ChartEntry.entered_by_id)
+        newest = last.where(ChartEntry.patient_id == patient_id).order_by(ChartEntry.id.desc()).limit(1)
+        changed_by, changed_at = db.session.execute(newest).one()
+    return now(
+        pending=next((each for each in signed if each.status is SignOffStatus.PENDING), None),
+        approved=approved,
+        changed_by=changed_by,
+        changed_at=changed_at,
+    )
+
+
+def mouth_as_of(charted: Charted, at: datetime) -> Charted:
+    """How a chart stood at an instant, by what had been written by then. Of one that was asked for by somebody who may see it."""
+    patient = charted.patient
+    wrote = select(func.max(ChartEntry.stroke)).where(ChartEntry.patient_id == patient.id, ChartEntry.entered_at <= at)
     stroke = db.session.execute(wrote).scalar() or 0
-    return Charted(now.patient, now.chart, _mouth(now.patient, now.chart, upto=stroke), stroke, now.last_version)
+    return replace(charted, mouth=_mouth(patient, charted.chart, upto=stroke), stroke=stroke)
 
 
 def mouth_of(patient_id: int, *, upto: int | None = None) -> Mouth:
@@ -107,7 +133,7 @@ def mouth_of(patient_id: int, *, upto: int | None = None) -> Mouth:
 
 def entry_for(viewer: User, patient_id: int, entry_id: int) -> Entry | None:
     """One entry of a patient, whether it holds or not, with names."""
-    rows = _entries().where(
+    rows = ENTRIES.where(
         ChartEntry.patient_id == patient_id, ChartEntry.id == entry_id, may_see(viewer, ChartEntry.patient_id)
     )
     found = db.session.execute(rows).one_or_none()
@@ -118,8 +144,7 @@ def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:
     """All that was ever said of a tooth or jaw, superseded and in error too, newest first; at most `MOST_HISTORY`. One query."""
     padded = " " + ChartEntry.teeth + " "
     rows = (
-        _entries()
-        .where(
+        ENTRIES.where(
             ChartEntry.patient_id == patient_id,
             may_see(viewer, ChartEntry.patient_id),
             or_(
@@ -284,8 +309,7 @@ def holding(patient_id: int, *, upto: int | None = None, shared: bool = False) -
     ).where(_written(patient_id, upto))
     threads = (of_patient.with_for_update(read=True) if shared else of_patient).subquery()
     rows = (
-        _entries()
-        .join(threads, and_(threads.c.id == row.id, threads.c.last == row.id))
+        ENTRIES.join(threads, and_(threads.c.id == row.id, threads.c.last == row.id))
         .where(row.status != Status.ENTERED_IN_ERROR)
         .order_by(threads.c.place)
     )
@@ -296,13 +320,13 @@ def last_of_threads(patient_id: int) -> dict[int, Entry]:
     """The last row of every thread, those in error too, by thread, as committed last. One query."""
     row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
     last = select(func.max(row.id)).where(row.patient_id == patient_id).group_by(thread)
-    rows = _entries().where(row.id.in_(last.with_for_update(read=True))).order_by(row.id).with_for_update(read=True)
+    rows = ENTRIES.where(row.id.in_(last.with_for_update(read=True))).order_by(row.id).with_for_update(read=True)
     return {entry.thread: entry for entry in (_entry(found) for found in db.session.execute(rows))}
 
 
 def rows_of(patient_id: int, condition: ColumnElement[bool]) -> list[Entry]:
     """The rows of a patient under a condition, with names, oldest first, as committed last. One query."""
-    rows = _entries().where(ChartEntry.patient_id == patient_id, condition).order_by(ChartEntry.id)
+    rows = ENTRIES.where(ChartEntry.patient_id == patient_id, condition).order_by(ChartEntry.id)
     return [_entry(found) for found in db.session.execute(rows.with_for_update(read=True))]
 
 
@@ -323,50 +347,25 @@ def _mouth(patient: Patient, chart: Chart | None, *, upto: int | None = None) ->
     return Mouth(base_of(chart), tuple(holding(patient.id, upto=upto)), kinds, chart.dentition).checked()
 
 
-def _charted(patient: Patient, chart: Chart | None, number: int, stroke: int) -> Charted:
-    mouth = _mouth(patient, chart)
-    if chart is None:
-        return Charted(patient, None, mouth, 0)
-    signed = _signed(patient.id) if number else []
-    approved = next((each for each in signed if each.status is SignOffStatus.APPROVED), None)
-    changed_by, changed_at = "", None
-    if chart.stroke > (approved.chart_version.stroke if approved else 0):
-        last = select(User.name, ChartEntry.entered_at).join(User, User.id == ChartEntry.entered_by_id)
-        newest = last.where(ChartEntry.patient_id == patient.id).order_by(ChartEntry.id.desc()).limit(1)
-        changed_by, changed_at = db.session.execute(newest).one()
-    return Charted(
-        patient,
-        chart,
-        mouth,
-        chart.stroke,
-        last_version=number,
-        version_stroke=stroke,
-        pending=next((each for each in signed if each.status is SignOffStatus.PENDING), None),
-        approved=approved,
-        changed_by=changed_by,
-        changed_at=changed_at,
+SIGNED = (  # what is pending and what was approved last, with their versions but not the bodies
+    select(SignOff)
+    .join(SignOff.chart_version)
+    .where(
+        SignOff.patient_id == bindparam("patient"),
+        SignOff.status.in_((SignOffStatus.PENDING, SignOffStatus.APPROVED)),
     )
+    .options(
+        contains_eager(SignOff.chart_version).defer(ChartVersion.body),
+        joinedload(SignOff.asked_by),
+        joinedload(SignOff.decided_by),
+    )
+    .order_by(case((SignOff.status == SignOffStatus.PENDING, 0), else_=1), ChartVersion.number.desc())
+    .limit(2)  # one may be pending
+)
 
 
 def _signed(patient_id: int) -> list[SignOff]:
-    """What is pending and what was approved last, with their versions but not the bodies. One query."""
-    standing = case((SignOff.status == SignOffStatus.PENDING, 0), else_=1)
-    signed = (
-        select(SignOff)
-        .join(SignOff.chart_version)
-        .where(
-            SignOff.patient_id == patient_id,
-            SignOff.status.in_((SignOffStatus.PENDING, SignOffStatus.APPROVED)),
-        )
-        .options(
-            contains_eager(SignOff.chart_version).defer(ChartVersion.body),
-            joinedload(SignOff.asked_by),
-            joinedload(SignOff.decided_by),
-        )
-        .order_by(standing, ChartVersion.number.desc())
-        .limit(2)  # one may be pending
-    )
-    return list(db.session.execute(signed).scalars())
+    return list(db.session.execute(SIGNED, {"patient": patient_id}).scalars())
 
 
 COLUMNS: tuple[Any, ...] = (
@@ -390,13 +389,12 @@ COLUMNS: tuple[Any, ...] = (
 )
 
 
-def _entries() -> Select[Any]:
-    return (
-        select(*COLUMNS)
-        .select_from(ChartEntry)
-        .join(AUTHOR, AUTHOR.id == ChartEntry.entered_by_id)
-        .outerjoin(PERFORMER, PERFORMER.id == ChartEntry.performer_id)
-    )
+ENTRIES = (
+    select(*COLUMNS)
+    .select_from(ChartEntry)
+    .join(AUTHOR, AUTHOR.id == ChartEntry.entered_by_id)
+    .outerjoin(PERFORMER, PERFORMER.id == ChartEntry.performer_id)
+)
 
 
 def _entry(row: Any) -> Entry:

@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from clinic.chart.drawing import Drawing
 from clinic.chart.key import key_of
+from clinic.rendering import tooth_svg
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "clinic" / "templates"
 
@@ -20,7 +21,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         autoescape=select_autoescape(),
     )
-    made.globals["key_of"] = key_of
+    made.globals.update(key_of=key_of, tooth_svg=tooth_svg)
     return made
 
 

@@ -13,6 +13,7 @@ from clinic.operations.sign_off import approve_chart, send_chart
 from clinic.queries.chart import (
     approved_before,
     catalogue,
+    charted_for,
     entry_for,
     history_of,
     markers_of,
@@ -82,7 +83,7 @@ def test_nothing_of_another_patient(fernando, kamal, world):
     (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
     for stranger in (leela, sato, world.user("adel")):
         assert mouth_for(stranger, fernando.id) is None
-        assert mouth_as_of(stranger, fernando.id, clock.now()) is None
+        assert charted_for(stranger, fernando.id) is None
         assert entry_for(stranger, fernando.id, entry.id) is None
         assert history_of(stranger, fernando.id, "36") == []
         assert versions_of(stranger, fernando.id).rows == []
@@ -104,12 +105,13 @@ def test_the_chart_as_it_was(fernando, kamal):
     (planned,) = mouth_for(kamal, fernando.id).mouth.on("46")
     with clock.frozen(began + timedelta(minutes=10)):
         enter_in_error(fernando, entry_id=planned.id, seen=3, reason="It was 47", actor=kamal)
+    now = charted_for(kamal, fernando.id)
     strokes = {-1: 0, 0: 1, 1: 2, 2: 3, 5: 3, 10: 4}
     for minutes, stroke in strokes.items():
-        then = mouth_as_of(kamal, fernando.id, began + timedelta(minutes=minutes))
+        then = mouth_as_of(now, began + timedelta(minutes=minutes))
         assert then.stroke == stroke
         assert len(then.mouth.entries) == (0, 1, 2, 3, 2)[stroke]
-    assert mouth_as_of(kamal, fernando.id, began).mouth.presence("48") is Presence.PRESENT
+    assert mouth_as_of(now, began).mouth.presence("48") is Presence.PRESENT
 
 
 def test_history_is_of_the_tooth_alone(fernando, kamal):

@@ -18,7 +18,7 @@ from clinic.blueprints.chart.forms import (
     ViewForm,
     correction_of,
 )
-from clinic.blueprints.chart.picture import CannotBeShown, Picture, picture_for, whole_or_nothing
+from clinic.blueprints.chart.picture import CannotBeShown, Picture, picture_for, picture_now, whole_or_nothing
 from clinic.blueprints.chart.tools import statuses_offered, tools_of
 from clinic.chart import line
 from clinic.chart.entry import Entry
@@ -254,7 +254,7 @@ def choose() -> Response:
 def _page(patient_id: int, **said: Any) -> str:
     said = {"form": None, "reading": None, "refusal": None, "asks": False, "is_stale": False} | said
     with whole_or_nothing(patient_id):
-        picture = picture_for(current_user, patient_id, _preset())
+        picture = picture_now(current_user, patient_id, _preset())
         return render_template(
             "chart/show.html",
             picture=picture,
@@ -268,7 +268,7 @@ def _page(patient_id: int, **said: Any) -> str:
 
 def _mouth(patient_id: int) -> str:
     with whole_or_nothing(patient_id):
-        return render_template("chart/_mouth.html", picture=picture_for(current_user, patient_id, _preset()))
+        return render_template("chart/_mouth.html", picture=picture_now(current_user, patient_id, _preset()))
 
 
 def _tooth(patient_id: int, place: str, refused: tuple[int, str | None, Any] = (0, None, None)) -> str:

@@ -223,7 +223,7 @@ def withdraw(patient_id: int, sign_off_id: int) -> ResponseReturnValue:
     return go_to(_versions(patient_id), say="Withdrawn: it no longer waits for approval")
 
 
-def _charted(patient_id: int) -> charts.Charted:
+def _charted(patient_id: int) -> charts.ChartNow:
     return charts.mouth_for(current_user, patient_id) or abort(404)
 
 
@@ -241,7 +241,7 @@ def _list(patient_id: int, form: CutForm) -> str:
 def _as_of(patient_id: int) -> dict[str, Any]:
     charted = _charted(patient_id)
     track = views.Track.of(charts.markers_of(current_user, patient_id), charted, request.args)
-    then = charts.mouth_as_of(current_user, patient_id, track.at) or abort(404)
+    then = charts.mouth_as_of(charted, track.at)
     return {"charted": charted, "track": track, "picture": views.Picture.of(then.mouth, current_user)}
 
 
