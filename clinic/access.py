@@ -213,6 +213,13 @@ def owner() -> str:
 def init_app(app: Flask) -> None:
     setattr(app.view_functions["static"], "access", Access(None, background=True, while_locked=True))  # noqa: B010
     app.before_request(enforce)
+    app.teardown_request(lambda _error: _forget_request())
+
+
+def _forget_request() -> None:
+    """What a thread does after a request is nobody's look: it must not go on through a broken glass."""
+    scope.only_looking.set(False)
+    audit.origin.set(audit.Origin())
 
 
 def enforce() -> ResponseReturnValue | None:

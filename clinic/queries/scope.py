@@ -9,8 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from clinic import clock, settings
 from clinic.models import Assignment, BrokenGlass, Patient, QueueEntry, Role, Unowned, User, Visit, VisitStatus
 
-# Whether a broken glass lets the viewer see: while something is only looked at, never while something is changed. Set once per
-# request by the web layer, by its method.
+# Whether a broken glass lets the viewer see: while something is only looked at, never while something is changed. Set for the
+# time of a request by the web layer, by its method.
 only_looking: ContextVar[bool] = ContextVar("only_looking", default=False)
 
 # Aliases, made once: a grant must not take a table of the query it is put into for its own.

@@ -156,7 +156,7 @@ class TestAStroke:
             with pytest.raises(NoResultFound):
                 chart_stroke(nadia, entries=[caries("36")], seen=0, actor=kamal)
         finally:
-            scope.only_looking.set(False)  # whatever a test before this one left
+            scope.only_looking.set(False)
         assert mouth_for(kamal, nadia.id) is None
 
     def test_an_archived_record_is_not_written_on(self, session, world):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, func, select
 
-from clinic import clock
+from clinic import audit, clock
 from clinic.extensions import db
 from clinic.models import (
     AuditEvent,
@@ -14,8 +14,11 @@ from clinic.models import (
     GlassReason,
     Judgement,
     Notice,
+    Patient,
     SignInThrottle,
+    User,
 )
+from clinic.queries.scope import visible_patients
 from tests.conventions.matrix import TRACES, UNSAFE, address, deepen, ids_of, routes, writes_on
 from tests.forms import fields_of, forms_of
 from tests.world import PASSWORD
@@ -499,6 +502,16 @@ def test_the_way_there_is_in_the_navigation(app, world, browser_of, kamal, silva
     assert 'href="/break-glass/review"' in silva.get("/supervision").text
     assert 'href="/break-glass/review"' in browser_of("adel").get("/").text
     assert "break-glass" not in browser_of("ruwan").get("/patients").text
+
+
+def test_the_look_ends_with_the_request(app, world, kamal):
+    """What the same thread does next, a job say, sees and changes nobody through the glass."""
+    glass_of(app, world)
+    assert kamal.get(overview(world)).status_code == 200
+    with app.app_context():
+        somebody = db.session.get_one(User, world.people["kamal"])
+        assert db.session.scalars(visible_patients(somebody).where(Patient.id == world.patients["nadia"])).all() == []
+    assert audit.origin.get() == audit.Origin()
 
 
 def test_throttled_rows_are_bounded(app, world, kamal):
