@@ -239,7 +239,7 @@ form, refuse, ask, error = _into(FORM, "refuse"), _into(RULES, "refuse"), _into(
 @form("form")
 def _form(case: Case) -> Iterator[str]:
     """Kind, status, teeth, roles, surfaces, and what is said of it, as the kind asks for (form.py)."""
-    if wrong := flaw(case.entry, case.after):
+    if wrong := flaw(case.entry, case.after, case.numbering):
         known = [key for key in case.entry.keys if teeth.is_tooth(key) or key in case.after.extras]
         yield f"{case.shown(*known)}: {wrong}" if known else wrong
 

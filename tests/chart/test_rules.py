@@ -348,6 +348,14 @@ def test_sentences_name_teeth_in_the_viewers_numbering():
     assert remark.sentence.startswith("LL6 is missing")
 
 
+@pytest.mark.parametrize(
+    ("rule", "wrong", "right"), FORMS, ids=lambda each: each if isinstance(each, str) else each.kind
+)
+def test_what_is_wrong_with_the_form_too(rule, wrong, right):
+    for remark in judge(charted(), [wrong], about(), numbering="palmer"):
+        assert not [key for key in wrong.keys if teeth.is_tooth(key) and key in remark.sentence], remark.sentence
+
+
 def test_the_plans_that_an_extraction_makes_pointless_are_named_for_cancelling():
     mouth = charted("36 o comp plan", "36 rct start", "36 s opt")
     (remark,) = judged("36 x plan", mouth)
