@@ -6,19 +6,20 @@ import wtforms
 from wtforms import HiddenField
 from wtforms.validators import InputRequired, ValidationError
 
+from clinic import text
 from clinic.errors import DomainError
 
 TOO_OLD = "This page is too old. Reload it and try again."
 
 
-def one_line(text: str | None) -> str | None:
-    """A field's filter: one space between words, none around."""
-    return " ".join(text.split()) if text else text
+def one_line(typed: str | None) -> str | None:
+    """A field's filter: the text on a line."""
+    return text.one_line(typed) if typed else typed
 
 
-def stripped(text: str | None) -> str:
+def stripped(typed: str | None) -> str:
     """A field's filter: nothing around the text; the lines within stay."""
-    return (text or "").strip()
+    return (typed or "").strip()
 
 
 class Words:

@@ -1,6 +1,11 @@
-"""Text as people type it, made comparable: folding for search, keys for sorting."""
+"""Text as people type it: put on a line, and made comparable, by folding for search and by keys for sorting."""
 
 import unicodedata
+
+
+def one_line(text: str) -> str:
+    """As it is kept where there is one line: a space between words, none around, and nothing that no font shows."""
+    return " ".join("".join(char for char in text if char.isspace() or unicodedata.category(char) != "Cc").split())
 
 
 def fold(text: str) -> str:

@@ -19,6 +19,7 @@ from clinic.operations.locks import locked
 from clinic.operations.notices import tell
 from clinic.queries import scope
 from clinic.queries.assignments import CLINICIANS, answers_for, in_order, limit_for
+from clinic.text import one_line
 
 REASON_LENGTH = 200
 
@@ -284,7 +285,7 @@ def how_it_ended(assignment: Assignment, person: User) -> str:
 
 def short(text: str, empty: str, most: int = REASON_LENGTH) -> str:
     """One line of text; raises DomainError with the sentence `empty` when there is none, or when it is too long."""
-    line = " ".join(text.split())
+    line = one_line(text)
     if not line:
         raise DomainError(empty)
     if len(line) > most:

@@ -11,6 +11,7 @@ from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import PLANNED, Chair, QueueEntry, User, Visit
 from clinic.operations.locks import locked
+from clinic.text import one_line
 
 
 def add_chair(department_id: int, *, name: str, actor: User) -> Chair:
@@ -64,7 +65,7 @@ def bring_chair_back(chair_id: int, *, version: int, actor: User) -> Chair:
 def take_out_of_service(chair: Chair, *, reason: str, version: int, actor: User) -> Chair:
     """Nobody can be called to it from now on; a patient who is in it stays until moved."""
     chair = _locked(chair.id, version)
-    reason = " ".join(reason.split())
+    reason = one_line(reason)
     if not 3 <= len(reason) <= 200:
         raise DomainError("Say why, in 3 to 200 characters.")
     chair.out_of_service = reason
@@ -92,7 +93,7 @@ def _state(chair: Chair) -> str:
 
 
 def _fit(name: str) -> str:
-    name = " ".join(name.split())
+    name = one_line(name)
     if not 0 < len(name) <= 60:
         raise DomainError("A chair needs a name, of at most 60 letters.")
     return name

@@ -40,6 +40,7 @@ from clinic.models import (
 from clinic.operations.locks import locked
 from clinic.queries import chart as charts
 from clinic.queries import scope
+from clinic.text import one_line
 
 REASON_LENGTH = 500
 NAME_LENGTH = 120
@@ -227,7 +228,7 @@ def cut_version(
 
     When there is none yet, the initial odontogram is cut first; unless a name is asked for, that is the version.
     """
-    name = " ".join(name.split())
+    name = one_line(name)
     if len(name) > NAME_LENGTH or (why is VersionReason.NAMED and not name):
         raise DomainError(f"Give the version a name of at most {NAME_LENGTH} characters.")
     desk = _sit_down(patient, actor=actor, begin=False)
@@ -781,7 +782,7 @@ def _id(visit: Visit | None) -> int | None:
 
 def line(text: str) -> str:
     """A reason or remark as it is kept, on one line; raises DomainError when it is too long."""
-    told = " ".join(text.split())
+    told = one_line(text)
     if len(told) > REASON_LENGTH:
         raise DomainError(f"At most {REASON_LENGTH} characters for a reason.")
     return told

@@ -24,11 +24,12 @@ from clinic.models import (
     Visit,
 )
 from clinic.operations.locks import locked
+from clinic.text import one_line
 
 
 def open_department(*, name: str, letter: str, chairs: int, actor: User | None) -> Department:
     """A new department whose tickets begin with `letter`, with chairs A1, A2, ... `actor` is None on the command line only."""
-    name, letter = " ".join(name.split()), letter.strip().upper()
+    name, letter = one_line(name), letter.strip().upper()
     if not 0 < len(name) <= 120 or not re.fullmatch("[A-Z]{1,2}", letter):
         raise DomainError("A department needs a name, and one or two letters A to Z that begin its tickets.")
     if not 0 <= chairs <= 200:
@@ -51,7 +52,7 @@ def open_department(*, name: str, letter: str, chairs: int, actor: User | None) 
 def rename_department(department_id: int, *, name: str, version: int, actor: User) -> Department:
     """Give a department another name. Its letter stays: it begins tickets that were given."""
     department = _locked(department_id, version, mine={"name": name})
-    name = " ".join(name.split())
+    name = one_line(name)
     if not 0 < len(name) <= 120:
         raise DomainError("A department needs a name, of at most 120 letters.")
     if name == department.name:

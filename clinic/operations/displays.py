@@ -10,6 +10,7 @@ from clinic.extensions import db
 from clinic.models import Department, Display, User
 from clinic.operations.locks import locked
 from clinic.queries.displays import PAIRING_LASTS
+from clinic.text import one_line
 
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # nothing that looks like something else
 CODE_LENGTH = 6
@@ -43,7 +44,7 @@ def pair_display(*, code: str, name: str, department: Department | None, actor: 
         raise DomainError("No screen shows this code now. Read it again from the screen; it changes after 15 minutes.")
     display.pairing_code = None
     display.paired_at = clock.now()
-    display.name = " ".join(name.split())
+    display.name = one_line(name)
     display.department_id = department.id if department else None
     where = department.name if department else "every department"
     audit.record("display.pair", f"Screen {display.name} was paired for {where}", actor=actor, subject=display)

@@ -18,7 +18,7 @@ from clinic.operations.locks import locked
 from clinic.operations.notices import tell
 from clinic.operations.sign_in import locked_user
 from clinic.queries.scope import is_given, is_open_glass, is_running
-from clinic.text import ascii_digits
+from clinic.text import ascii_digits, one_line
 
 LEAST_WORDS = 10  # letters of the reason in the person's own words
 IN_WORDS = {Judgement.JUSTIFIED: "justified", Judgement.NOT_JUSTIFIED: "not justified"}
@@ -45,7 +45,7 @@ def break_glass(*, code: str, birth_date: date, reason: GlassReason, words: str,
     The caller has asked for the actor's password. Supervisors are told in the same transaction. While the actor's glass over this
     patient is open, that one is answered. Raises WrongPair, and DomainError when the reason says nothing or no glass is needed.
     """
-    words = " ".join(words.split())
+    words = one_line(words)
     if len(words) < LEAST_WORDS:
         raise DomainError(f"Say in at least {LEAST_WORDS} letters what you need the record for.")
     patient = _patient_with(code, birth_date)
@@ -132,7 +132,7 @@ def judge(glass_id: int, *, version: int, judgement: Judgement, words: str, acto
     breaker, patient = db.session.get_one(User, glass.user_id), db.session.get_one(Patient, glass.patient_id)
     if glass.user_id == actor.id:
         raise DomainError("Nobody judges their own. Another supervisor or an administrator does.")
-    words = " ".join(words.split())
+    words = one_line(words)
     if not words:
         raise DomainError("Say in a few words why.")
     if glass.judgement is not None:

@@ -29,6 +29,7 @@ from clinic.models import (
 from clinic.operations import calls, sign_off, visits
 from clinic.operations.assignments import end, give, held_by, same_running, short
 from clinic.operations.locks import locked
+from clinic.text import one_line
 
 RECEIVER = "receiver"
 NOTE_LENGTH = 5000
@@ -140,7 +141,7 @@ def written(items: Collection[Item], destinations: Mapping[str, Destination]) ->
             "what": item.sentence,
             "to": destination.to,
             "words": choice.label if choice else "",
-            "reason": " ".join(destination.reason.split()),
+            "reason": one_line(destination.reason),
         }
     return json.dumps(kept, ensure_ascii=False)
 

@@ -15,6 +15,7 @@ from clinic.extensions import db
 from clinic.models import OwnKind, User
 from clinic.operations.locks import locked
 from clinic.queries.chart import catalogue
+from clinic.text import one_line
 
 MOST = 200  # a student has to choose among them
 
@@ -88,7 +89,7 @@ def bring_own_kind_back(kind_id: int, *, version: int, actor: User) -> OwnKind:
 
 
 def _fit_name(name: str) -> str:
-    name = " ".join(name.split())
+    name = one_line(name)
     if not 0 < len(name) <= 80:
         raise DomainError("A kind of entry needs a name, of at most 80 letters.")
     return name

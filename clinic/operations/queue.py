@@ -34,6 +34,7 @@ from clinic.operations import calls, chart
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
 from clinic.queries import scope
+from clinic.text import one_line
 
 IN_WORDS = {
     Stage.WAITING: "waiting",
@@ -453,7 +454,7 @@ def _name(entry: QueueEntry) -> str:
 
 
 def _reason(text: str) -> str:
-    reason = " ".join(text.split())
+    reason = one_line(text)
     if not 3 <= len(reason) <= 200:
         raise DomainError("Say why, in 3 to 200 characters.")
     return reason

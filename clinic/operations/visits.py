@@ -26,6 +26,7 @@ from clinic.models import (
 from clinic.operations.locks import locked
 from clinic.operations.queue import begin_waiting, next_ticket, refuse_if_in_queue
 from clinic.queries import scope
+from clinic.text import one_line
 
 SLOT = timedelta(minutes=SLOT_MINUTES)
 IN_WORDS = {
@@ -359,7 +360,7 @@ def _told(act: str, said: str, visit: Visit, actor: User) -> None:
 
 
 def _short(text: str) -> str:
-    words = " ".join(text.split())
+    words = one_line(text)
     if len(words) > 200:
         raise DomainError("At most 200 characters here.")
     return words

@@ -227,6 +227,21 @@ def test_without_javascript_the_same_form_leads_back_to_the_page(kamal, at):
     assert at("/strokes/1/undo") in page
 
 
+def test_a_long_note_is_kept_whole_and_said_short(app, world, kamal, at):
+    """What is said of an act travels in a header, which servers and proxies cut off at some kilobytes."""
+    note = "😬 " * 166
+    answer = kamal.post(at("/strokes"), {"line": f'36 note "{note}"', "seen": "0"}, htmx=True)
+    assert len(answer.headers["HX-Trigger"]) < 3500
+    assert note.strip() in kamal.get(at("/teeth/36")).text
+
+
+def test_a_reason_is_kept_without_what_no_font_shows(app, world, kamal, at, charted):
+    charted("36 miss")
+    sent = {"line": "36 eru", "seen": "1", "reason": "It was\x00 taken\x1b\tfor 37\x7f"}
+    assert kamal.post(at("/strokes"), sent, htmx=True).status_code == 200
+    assert entries(app, world)[-1][-1] == "It was taken for 37"
+
+
 def test_the_same_line_twice_is_charted_once(app, world, kamal, at):
     first, second = (
         kamal.post(at("/strokes"), {"line": "36 mo car", "seen": "0"}, htmx=True, once="the-same-key") for _ in range(2)

@@ -1,6 +1,7 @@
 """The dental chart: looking at the mouth, and three ways to write on it that all end in a line of the grammar."""
 
 import json
+import textwrap
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
@@ -40,6 +41,7 @@ from clinic.queries.chart import entry_for, history_of
 from clinic.queries.patients import patient_for
 
 bp = Blueprint("chart", __name__)
+MOST_SAID = 250  # characters of a toast: it travels in a header, each as many as twelve bytes
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -125,7 +127,12 @@ def _read(picture: Picture, text: str) -> line.Reading:
 def _charted(patient_id: int, stroke: int, said: str) -> ResponseReturnValue:
     """Commit, and answer with the mouth as it is now. The same form again is answered by the event that makes the page fetch it."""
     undo = url_for("chart.undo", patient_id=patient_id, stroke=stroke)
-    response = done(back=_chart(patient_id), changed="chart:changed", say=f"Charted: {said}"[:500], undo=undo)
+    response = done(
+        back=_chart(patient_id),
+        changed="chart:changed",
+        say=textwrap.shorten(f"Charted: {said}", MOST_SAID, placeholder=" …"),
+        undo=undo,
+    )
     if is_htmx():
         events = json.loads(response.headers["HX-Trigger"])
         response = make_response(_mouth(patient_id))

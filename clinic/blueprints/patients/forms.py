@@ -27,16 +27,15 @@ from clinic.days import NotADay, read_day
 from clinic.formatting import words
 from clinic.forms import Form
 from clinic.models import AlertKind, Severity, Sex
-from clinic.text import digits
+from clinic.text import digits, one_line
 from clinic.text import words as words_of
 
 OLDEST = 130  # years
 
 
 def tidy(text: str | None) -> str:
-    """One space between words, none around, composed letters, no control characters."""
-    kept = "".join(char for char in text or "" if unicodedata.category(char) != "Cc" or char in "\t\n\r")
-    return " ".join(unicodedata.normalize("NFC", kept).split())
+    """On a line, with composed letters."""
+    return unicodedata.normalize("NFC", one_line(text or ""))
 
 
 def choices_of(kind: type[StrEnum]) -> list[SelectChoice]:
