@@ -1,16 +1,26 @@
-"""The object store: Cloudflare R2, SeaweedFS, or any other S3. Raises StorageError, never the client's own errors."""
+"""The object store: Cloudflare R2, SeaweedFS, or any other S3. Raises StorageError, never the client's own errors.
+
+What may be large goes in and out by parts of `PART` bytes, of which two at most are in memory: one that fills or is sent on, and one
+on the wire. Every key is written once.
+"""
 
 import base64
 import hashlib
 import threading
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
 
 import boto3
 from botocore.client import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 from flask import current_app
 
+PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 _lock = threading.Lock()
 
 
@@ -20,6 +30,28 @@ class StorageError(Exception):
 
 class Missing(StorageError):
     """There is no such object."""
+
+
+class Taken(StorageError):
+    """There is such an object already."""
+
+
+class Damaged(StorageError):
+    """An object is not what was put there."""
+
+
+class TooLarge(Exception):
+    """More bytes came than may be stored."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was put into the store. `digest`: SHA-256 of the whole, hex; `parts`: of each `PART` bytes of it, in order."""
+
+    key: str
+    size: int
+    digest: str
+    parts: tuple[str, ...]
 
 
 def client() -> Any:
@@ -36,7 +68,7 @@ def _new_client() -> Any:
     config = current_app.config["CHAIRSIDE"]
     if not config.s3_endpoint:  # only in tests: the configuration refuses to be without
         raise StorageError("There is no object store.")
-    return boto3.session.Session().client(
+    made = boto3.session.Session().client(
         "s3",
         endpoint_url=config.s3_endpoint,
         aws_access_key_id=config.s3_access_key,
@@ -53,65 +85,276 @@ def _new_client() -> Any:
             s3={"addressing_style": "path"},
         ),
     )
+    # R2 never says 100 Continue, for which the client waits a second before each part.
+    made.meta.events.unregister("before-call.s3", add_expect_header)
+    return made
+
+
+@contextmanager
+def _asking(what: str = "The object store") -> Iterator[None]:
+    """The client's errors as ours. `what`: the object that is asked for."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("NoSuchKey", "NoSuchUpload", "404"):
+            raise Missing(f"The object store holds no {what}.") from error
+        if code in ("PreconditionFailed", "412"):
+            raise Taken(f"The object store holds {what} already.") from error
+        raise StorageError(f"The object store refused what was asked about {what}: {code}.") from error
+    except BotoCoreError as error:
+        raise StorageError("The object store does not answer.") from error
+
+
+# --- the bucket -------------------------------------------------------------------------------------------------------
 
 
 def is_reachable() -> bool:
     """Whether the bucket answers to our key. One request; no answer may take some seconds."""
     try:
-        client().head_bucket(Bucket=current_app.config["CHAIRSIDE"].s3_bucket)
-    except (StorageError, BotoCoreError, ClientError):
+        with _asking():
+            client().head_bucket(Bucket=_bucket())
+    except StorageError:
         return False
     return True
 
 
 def ensure_bucket() -> None:
     """Make the bucket if it is not there. Safe to repeat. Raises StorageError."""
-    bucket = current_app.config["CHAIRSIDE"].s3_bucket
-    try:
-        client().create_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            raise StorageError(f"The bucket {bucket} could not be made.") from error
-    except BotoCoreError as error:
-        raise StorageError("The object store does not answer.") from error
+    bucket = _bucket()
+    with _asking(f"the bucket {bucket}"):
+        try:
+            client().create_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+
+# --- what is small ----------------------------------------------------------------------------------------------------
 
 
 def put_once(key: str, body: bytes) -> bool:
     """Store what is never to be written again; answers False, and writes nothing, when the key is taken. Raises StorageError."""
-    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
     try:
-        client().put_object(Bucket=_bucket(), Key=key, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("PreconditionFailed", "412"):
-            return False
-        raise StorageError(f"The object store did not take {key}.") from error
-    except BotoCoreError as error:
-        raise StorageError("The object store does not answer.") from error
+        with _asking(key):
+            client().put_object(Bucket=_bucket(), Key=key, Body=body, ChecksumSHA256=_base64(body), IfNoneMatch="*")
+    except Taken:
+        return False
     return True
 
 
 def read(key: str) -> bytes:
     """The whole of one object, in memory. Raises Missing when there is none, StorageError when the store does not answer."""
-    try:
-        return client().get_object(Bucket=_bucket(), Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise Missing(f"The object store holds no {key}.") from error
-        raise StorageError(f"The object store did not give {key}.") from error
-    except BotoCoreError as error:
-        raise StorageError("The object store does not answer.") from error
+    with _asking(key):
+        body: bytes = client().get_object(Bucket=_bucket(), Key=key)["Body"].read()
+    return body
 
 
-def keys(prefix: str, *, after: str = "") -> Iterator[str]:
-    """The keys that begin with `prefix` and come after `after`, in order; a request per thousand. Raises StorageError."""
-    try:
+def delete(key: str) -> None:
+    """Take an object away; there is no undo. Safe to repeat. Raises StorageError."""
+    with suppress(Missing), _asking(key):
+        client().delete_object(Bucket=_bucket(), Key=key)
+
+
+# --- what may be large ------------------------------------------------------------------------------------------------
+
+
+class Incoming:
+    """Bytes on their way into the store, written as they come.
+
+    As a context: unless it was finished, nothing of it stays in the store, as far as that answers; what it could not be told is for
+    the reconciler. The key is new, and nobody else's. Raises TooLarge beyond `most` bytes, StorageError.
+    """
+
+    def __init__(self, key: str, *, most: int) -> None:
+        self.key, self.most, self.size, self.is_finished = key, most, 0, False
+        self._client, self._bucket = client(), _bucket()  # a part is sent by a thread without an application
+        self._filling = bytearray()
+        self._whole = hashlib.sha256()
+        self._digests: list[str] = []
+        self._etags: list[str] = []
+        self._upload = ""
+        self._is_ours = True
+        self._wire: ThreadPoolExecutor | None = None
+        self._sending: Future[tuple[str, str]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.is_finished:
+            self.abort()
+        if self._wire is not None:
+            self._wire.shutdown()
+
+    def write(self, data: bytes) -> int:
+        """Take some more bytes; waits while a part is on the wire and the next one is full."""
+        self.size += len(data)
+        if self.size > self.most:
+            raise TooLarge
+        self._whole.update(data)
+        rest = memoryview(data)
+        while rest:
+            if len(self._filling) == PART:
+                self._send()
+            taken = PART - len(self._filling)
+            self._filling += rest[:taken]
+            rest = rest[taken:]
+        return len(data)
+
+    def finish(self) -> Stored:
+        """Everything was written: answers what the store now holds, after it has said so itself."""
+        if not self._upload:
+            self._put(bytes(self._filling))
+        else:
+            self._send()
+            self._wait()
+            self._complete()
+        if (held := self._size()) != self.size:
+            raise StorageError(f"Of {self.size} bytes of {self.key} the object store holds {held}.")
+        self.is_finished = True
+        return Stored(self.key, self.size, self._whole.hexdigest(), tuple(self._digests))
+
+    def abort(self) -> None:
+        """Take back what was sent. Never raises."""
+        with suppress(StorageError):
+            self._wait()
+        with suppress(StorageError), _asking(self.key):
+            if self._upload:
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=self.key, UploadId=self._upload)
+        with suppress(StorageError), _asking(self.key):
+            if self._is_ours:  # the store may have done what it did not say it did
+                self._client.delete_object(Bucket=self._bucket, Key=self.key)
+
+    def _put(self, body: bytes) -> None:
+        try:
+            with _asking(self.key):
+                self._client.put_object(
+                    Bucket=self._bucket, Key=self.key, Body=body, ChecksumSHA256=_base64(body), IfNoneMatch="*"
+                )
+        except Taken:
+            if read(self.key) != body:  # else by a first try of the client's, whose answer was lost
+                self._is_ours = False
+                raise
+        self._digests = [hashlib.sha256(body).hexdigest()] if body else []
+
+    def _complete(self) -> None:
+        parts = [{"PartNumber": at, "ETag": etag} for at, etag in enumerate(self._etags, 1)]
+        with suppress(Missing), _asking(self.key):  # no such upload any more: the answer to a first try was lost
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket, Key=self.key, UploadId=self._upload, MultipartUpload={"Parts": parts}
+            )
+
+    def _send(self) -> None:
+        """Put the part that is full on the wire, once the one before it has arrived."""
+        if self._wire is None:
+            with _asking(self.key):
+                begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=self.key)
+            self._upload, self._wire = begun["UploadId"], ThreadPoolExecutor(1)
+        self._wait()
+        self._sending = self._wire.submit(self._sent, len(self._etags) + 1, self._filling)
+        self._filling = bytearray()
+
+    def _sent(self, number: int, body: bytearray) -> tuple[str, str]:
+        digest = hashlib.sha256(body).hexdigest()
+        with _asking(self.key):
+            answer = self._client.upload_part(
+                Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=body
+            )
+        return answer["ETag"], digest
+
+    def _wait(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            etag, digest = sending.result()
+            self._etags.append(etag)
+            self._digests.append(digest)
+
+    def _size(self) -> int:
+        with _asking(self.key):
+            size: int = self._client.head_object(Bucket=self._bucket, Key=self.key)["ContentLength"]
+        return size
+
+
+def outgoing(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """The bytes from `start` to before `stop`, part by part, each verified before it is handed out, the next one on its way meanwhile.
+
+    Raises Damaged, of a part that is not what was put there or of an object that became longer; Missing; StorageError.
+    """
+    stop = stored.size if stop is None else min(stop, stored.size)
+    ours, bucket = client(), _bucket()
+    numbers = range(start // PART, -(-stop // PART))
+    with ThreadPoolExecutor(1) as wire:
+        coming = wire.submit(_part, ours, bucket, stored, numbers[0]) if numbers else None
+        for number in numbers:
+            assert coming is not None
+            body = coming.result()
+            coming = wire.submit(_part, ours, bucket, stored, number + 1) if number + 1 in numbers else None
+            begins = number * PART
+            yield body[max(start - begins, 0) : stop - begins]
+
+
+def _part(ours: Any, bucket: str, stored: Stored, number: int) -> bytes:
+    first, last = number * PART, min((number + 1) * PART, stored.size) - 1
+    with _asking(stored.key):
+        try:
+            answer = ours.get_object(Bucket=bucket, Key=stored.key, Range=f"bytes={first}-{last}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":
+                raise Damaged(f"{stored.key} is shorter than what was put there.") from error
+            raise
+        body: bytes = answer["Body"].read()
+    whole = answer.get("ContentRange", "").rpartition("/")[2]
+    if whole != str(stored.size) or hashlib.sha256(body).hexdigest() != stored.parts[number]:
+        raise Damaged(f"{stored.key} is not what was put there.")
+    return body
+
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object, or an upload that was begun and not finished (`upload`: its name). `at`: since when, in UTC."""
+
+    key: str
+    at: datetime
+    size: int = 0
+    upload: str = ""
+
+
+def held(prefix: str, *, after: str = "") -> Iterator[Held]:
+    """The objects whose keys begin with `prefix` and come after `after`, in order; a request per thousand. Raises StorageError."""
+    with _asking():
         pages = client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix, StartAfter=after)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield item["Key"]
-    except (ClientError, BotoCoreError) as error:
-        raise StorageError("The object store does not answer.") from error
+                yield Held(item["Key"], item["LastModified"], item["Size"])
+
+
+def keys(prefix: str, *, after: str = "") -> Iterator[str]:
+    """The keys of the objects that are `held`."""
+    return (each.key for each in held(prefix, after=after))
+
+
+def unfinished(prefix: str) -> Iterator[Held]:
+    """The uploads that were begun and neither finished nor aborted. Raises StorageError."""
+    with _asking():
+        for page in client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket(), Prefix=prefix):
+            for item in page.get("Uploads", ()):
+                yield Held(item["Key"], item["Initiated"], upload=item["UploadId"])
+
+
+def abort(unfinished: Held) -> None:
+    """Take back the parts of an unfinished upload. Safe to repeat. Raises StorageError."""
+    with suppress(Missing), _asking(unfinished.key):
+        client().abort_multipart_upload(Bucket=_bucket(), Key=unfinished.key, UploadId=unfinished.upload)
 
 
 def _bucket() -> str:
-    return current_app.config["CHAIRSIDE"].s3_bucket
+    bucket: str = current_app.config["CHAIRSIDE"].s3_bucket
+    return bucket
+
+
+def _base64(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
