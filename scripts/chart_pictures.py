@@ -102,7 +102,7 @@ def shoot(page: Page, name: str, html: str, width: int) -> None:
             f"<style>body{{margin:0;background:#fff;font:11px Arial;filter:{filtered or 'none'}}} figure{{display:inline-block;margin:4px;"
             "text-align:center;vertical-align:top;border:1px solid #ddd;padding:2px;width:138px} figcaption{height:40px;overflow:hidden}"
             ".key-list{display:flex;flex-wrap:wrap;gap:4px 12px;list-style:none;padding:0;margin:0 0 8px}.key-list li{display:flex;"
-            "align-items:center;gap:4px;width:172px}.key-list svg{height:44px;width:auto;max-width:80px;flex:none}"
+            "align-items:center;gap:4px;width:172px}.key-list svg{flex:none}"
             "figure svg{height:236px;width:auto;max-width:136px}</style>" + html
         )
         page.screenshot(path=FOLDER / f"{name}{'-grey' if filtered else ''}.png", full_page=True)

@@ -41,8 +41,13 @@ VIEWS = {
     "crown": (-14, 50),
     "crown and root": (-44, 40),
     "lane": (8, 64),
+    "extra": (-EXTRA_NECK, EXTRA_ROOM - EXTRA_NECK),
+    "brace": (outlines.ZONES - 24, outlines.BRACE + 8),
     "number": (outlines.NUMBER - 14, outlines.NUMBER + 14),
 }
+FIGURE = 2  # how many strokes are the five zones; they are the last of a body
+# Sorts of extra teeth as they are written beside them.
+SORTS = {"mesiodens": "mesio", "paramolar": "para", "distomolar": "disto", "supplemental": "suppl"}
 # Kinds that speak of a place rather than of the tooth in it: drawn whether the tooth is there or not.
 OF_THE_PLACE = frozenset({"note", "diastema", "crowding", "supernumerary"})
 
@@ -224,7 +229,7 @@ class _Board:
             self.numbering,
             tuple(rows),
             objects,
-            tuple(lines),
+            () if self.view else tuple(lines),
             () if self.is_part else labels,
             undrawn,
             self._box(height, middle),
@@ -243,6 +248,10 @@ class _Board:
         left = min(frame.x for frame in frames) - (40 if self.extra_only else 27)
         right = max(frame.x for frame in frames) + (40 if self.extra_only else 27)
         top, low = 0 if True in uppers else middle, height if False in uppers else middle
+        if self.view == "extra":
+            frames = [frame for frame in frames if frame.scale == EXTRA_SIZE]
+            middle = frames[0].at(24, 0)[0]
+            left, right = middle - 36, middle + 36
         if self.view and len(uppers) == 1:
             neck, side = frames[0].y, frames[0].outline.sy
             top, low = sorted(neck + side * row for row in VIEWS[self.view])
@@ -331,11 +340,18 @@ class _Board:
             x, y = outline.stand
             sort = str(self.mouth.extras[key].details.get("type", "")) if key in self.mouth.extras else ""
             said = [letters(*outline.at(x, y - 31), shown, 15, WORD)]
-            said += [letters(*outline.at(x + 6, y + 31), sort, 9.5, EDGE)] if sort else []
+            said += [letters(*outline.at(x + 6, y + 31), SORTS.get(sort, sort), 13, EDGE)] if sort else []
         else:
             said = [letters(*outline.at(0, outlines.NUMBER), shown, 10.5, WORD)]
         if not beneath:
             said += self._tags(treated, outline, extra)
+        body = _body(outline, _look(presence, pontic, beneath), self._angle(key))
+        if self.view not in ("", "number", "extra"):
+            said = []  # they are outside of a close picture, or in pieces
+        if self.view in ("zones", "brace"):
+            body = body[-FIGURE:]
+        elif self.view in ("side", "crown", "crown and root"):
+            body = body[:-FIGURE]
         return ToothDrawn(
             key=key,
             label="" if self.is_part else words.tooth_sentence(self.mouth, key, self.numbering),
@@ -345,7 +361,7 @@ class _Board:
             y=number(frame.y),
             scale=frame.scale,
             hit=_hit(outline, place, beneath, extra),
-            body=_body(outline, _look(presence, pontic, beneath), self._angle(key)),
+            body=body,
             told=told,
             zones=() if beneath else _zones(outline, key),
             marks=tuple(found),

@@ -15,7 +15,7 @@ from clinic.chart.teeth import Numbering
 # What a kind is shown on: teeth with roles, and surfaces. Any other: the lower left first molar.
 SAMPLE_TEETH: dict[str, tuple[tuple[str, str], ...]] = {
     "bridge": (("14", "abutment"), ("15", "pontic"), ("16", "abutment")),
-    "denture": (("46", "clasp"), ("45", "replaced"), ("44", "replaced"), ("43", "clasp")),
+    "denture": (("46", "clasp"), ("45", "replaced")),
     "space_maintainer": (("85", "band"), ("84", "gap")),
     "supernumerary": (("S1", ""), ("11", "beside"), ("21", "beside")),
     "diastema": (("11", "beside"), ("21", "beside")),
@@ -28,6 +28,8 @@ SAMPLE_TEETH: dict[str, tuple[tuple[str, str], ...]] = {
     "unerupted": (("38", ""),),
     "partially_erupted": (("38", ""),),
 }
+# Where an extra tooth of a type stands: its shape is that of its neighbour.
+EXTRA_BESIDE = {"paramolar": "17", "distomolar": "18", "supplemental": "12"}
 SAMPLE_SURFACES = {"sealant": "O", "onlay": "MOB", "caries_arrested": "O", "fluorosis": "B", "wear": "OB"}
 # Fields that change the picture, each with the value that stands for several.
 SAME = {
@@ -93,6 +95,8 @@ def sample(kind: Kind, status: Status, details: dict[str, str]) -> tuple[Mouth, 
     pairs = SAMPLE_TEETH.get(kind.code, (("36", ""),))
     if kind.scope in (Scope.SPAN, Scope.ARCH) and kind.code not in SAMPLE_TEETH:
         pairs = tuple((key, kind.roles[0] if kind.roles else "") for key in ("13", "12", "11"))
+    if beside := EXTRA_BESIDE.get(details.get("type", "")) if kind.code == "supernumerary" else None:
+        pairs = (("S1", ""), (beside, "beside"))
     of_surfaces = kind.scope is Scope.SURFACES and not kind.may_be_whole
     surfaces = SAMPLE_SURFACES.get(kind.code, "MO") if of_surfaces else ""
     entry = Entry(kind.code, status, pairs, surfaces, details=details, id=1, thread=1)
@@ -141,13 +145,13 @@ VIEW_OF_RULE = {
     "fracture": "side",
     "arrow": "lane",
     "dog_ear": "number",
-    "denture": "",
+    "denture": "brace",
 }
 
 
 def _view(kind: Kind) -> str:
-    if kind.code == "supernumerary":
-        return ""
+    if kind.code in ("supernumerary", "exfoliated"):
+        return "extra" if kind.code == "supernumerary" else "zones"
     if kind.drawing.rule == "bar" and kind.drawing.pattern in ("double", "wavy"):
         return "zones" if kind.drawing.pattern == "double" else "lane"
     if kind.drawing.rule in VIEW_OF_RULE:

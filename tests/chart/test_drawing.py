@@ -607,6 +607,18 @@ def test_the_whole_key_holds_every_kind():
     assert len(set(ids)) == len(ids)
 
 
+def test_a_picture_of_the_key_shows_what_tells_a_kind():
+    shown = {each.words: each.picture for each in key.key_of(drawing_of(Mouth(())), whole=True).kinds}
+    box = [float(value) for value in shown["exfoliated"].box]
+    (exfoliated,) = (tooth for tooth in shown["exfoliated"].teeth if tooth.marks)
+    assert [text.text for mark in exfoliated.marks for text in mark.letters] == ["75 Exf"]
+    assert box[1] < float(exfoliated.y) + float(exfoliated.marks[0].letters[0].y) < box[1] + box[3]
+    extras = [picture for said_of, picture in shown.items() if said_of.startswith("supernumerary")]
+    assert len({repr(grey(picture)) for picture in extras}) == len(extras) == 4
+    for picture in extras:
+        assert float(picture.box[3]) <= 80, "close enough to be seen in 44 pixels"
+
+
 def test_presences_each_have_a_body():
     looks = {drawing._look(presence, False, False) for presence in Presence}
     bodies = {look: drawing._body(outlines.outline("36"), look, "") for look in looks}
