@@ -14,7 +14,7 @@ from clinic.chart import outlines, teeth, words
 from clinic.chart.entry import Entry
 from clinic.chart.kinds import Group, Kind, Presence, Scope, Status
 from clinic.chart.legends import PAPER, Legend, legend_of
-from clinic.chart.marks import Letters, Mark, Pen, Stroke, letters
+from clinic.chart.marks import Letters, Mark, Pen, Stroke, letters, mark_of
 from clinic.chart.mouth import Mouth
 from clinic.chart.outlines import Outline, Point, number
 from clinic.chart.teeth import Numbering
@@ -286,7 +286,7 @@ class _Board:
         x, y = outlines.outline(tooth.key).at(0, outlines.ZONES)
         said = {"extraction": "X", "exfoliated": "Exf"}.get(entry.kind, "MO")
         text = letters(x, y, f"{teeth.shown(gone, self.numbering)} {said}", 7.5, ink.stroke, PAPER)
-        mark = Mark(entry.id, entry.kind, entry.status, ink.stroke, ink.dash, (), (text,), 8)
+        mark = mark_of(entry, ink, (), (text,), 8)
         told = words.sentence(entry, numbering=self.numbering, kinds=self.mouth.kinds)
         return replace(tooth, marks=(*tooth.marks, mark), label=f"{tooth.label} {told}." if tooth.label else "")
 
@@ -504,13 +504,10 @@ class _Board:
             kind = self.mouth.kinds[entry.kind]
             if kind.scope not in (Scope.SPAN, Scope.ARCH) or kind.code == "supernumerary":
                 continue
-            ink = self.legend.ink(entry.status, kind.code)
             made = _Between(self, entry, kind, necks)
             made.draw()
             if made.strokes or made.letters:
-                yield Mark(
-                    entry.id, kind.code, entry.status, ink.stroke, ink.dash, tuple(made.strokes), tuple(made.letters), 9
-                )
+                yield mark_of(entry, made.ink, made.strokes, made.letters, 9)
             else:
                 self.why.setdefault(entry.id, "None of its teeth is in this picture.")
 

@@ -5,11 +5,15 @@ tooth. A kind is told by its shape, pattern or letter (drawing.py). tests/chart/
 """
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import cycle
 
 from clinic.chart.hatching import PATTERNS
 from clinic.chart.kinds import Status
+from clinic.chart.outlines import number
 
 PAPER = "#ffffff"
 
@@ -73,15 +77,31 @@ class Legend:
         return Look(ink.stroke, dash, fill, ink.letter)
 
 
+# What one sees of a line PLAIN_WIDTH wide: dash, gap, and so on; a dash as long as the line is wide is a dot.
 DASHES = {
     Status.FINDING: "",
-    Status.OPTION: "0.1 3",
-    Status.PLANNED: "3.6 2.4",
-    Status.IN_PROCESS: "8 2 0.1 2",
+    Status.OPTION: "1.7 1.7",
+    Status.PLANNED: "5 2.6",
+    Status.IN_PROCESS: "9 2.4 1.7 2.4",
     Status.COMPLETED: "",
     Status.EXISTING: "",
-    Status.REFERRED: "8 2.4 2.4 2.4",
+    Status.REFERRED: "9 2.6 3.6 2.6",
 }
+PLAIN_WIDTH = 1.7
+
+
+@lru_cache
+def dashed(dash: str, width: float) -> str:
+    """The dashes of a line of a width, as SVG wants them: longer on a thick one, and without the round caps, which lengthen every dash
+    and would close its gap."""
+    scale = math.sqrt(width / PLAIN_WIDTH)
+    said = (
+        float(length) * scale + (width if is_gap else -width)
+        for length, is_gap in zip(dash.split(), cycle((0, 1)), strict=False)
+    )
+    return " ".join(number(max(length, 0.1)) for length in said)
+
+
 FILLS = {
     Status.FINDING: Fill.FULL,
     Status.OPTION: Fill.NONE,

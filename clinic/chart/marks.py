@@ -8,7 +8,7 @@ from clinic.chart import outlines, teeth
 from clinic.chart.entry import Entry
 from clinic.chart.hatching import PATTERNS, hatched
 from clinic.chart.kinds import Kind, Status
-from clinic.chart.legends import PAPER, Legend
+from clinic.chart.legends import PAPER, Ink, Legend, dashed
 from clinic.chart.outlines import LANE, Outline, Point, Zone, box, circle, line, number, smooth
 
 # Of what something is made: its pattern and its letters.
@@ -55,7 +55,7 @@ SIZES = {"S": 4.0, "M": 6.5, "L": 9.0}
 
 
 class Stroke(NamedTuple):
-    """A path. What is None or empty is as its mark says."""
+    """A path. What is None or empty is as its mark says: while it is drawn, the dash too."""
 
     d: str
     fill: str = "none"
@@ -91,6 +91,15 @@ class Mark:
     strokes: tuple[Stroke, ...]
     letters: tuple[Letters, ...]
     layer: int = 0
+
+
+def mark_of(entry: Entry, ink: Ink, strokes: Iterable[Stroke], letters: Iterable[Letters], layer: int) -> Mark:
+    """What was drawn, each line with the dashes of its status."""
+    fitted = tuple(
+        each._replace(dash=dashed(ink.dash, each.width or 1)) if ink.dash and each.dash is None else each
+        for each in strokes
+    )
+    return Mark(entry.id, entry.kind, entry.status, ink.stroke, ink.dash, fitted, tuple(letters), layer)
 
 
 class Pen:
@@ -145,11 +154,7 @@ class Pen:
         self.path(line(points) + line(head), width=width, dash="")
 
     def mark(self, layer: int) -> Mark:
-        ink = self.ink
-        return Mark(
-            self.entry.id, self.kind.code, self.entry.status, ink.stroke, ink.dash,
-            tuple(self.strokes), tuple(self.letters), layer,
-        )  # fmt: skip
+        return mark_of(self.entry, self.ink, self.strokes, self.letters, layer)
 
     # --- of the tooth -------------------------------------------------------------------------------------------------
 
