@@ -301,7 +301,9 @@ class _Board:
             if entry.kind == "bridge"
         )
         replaced = presence.is_gone and any(
-            entry.kind == "implant" or entry.role(key) in ("pontic", "replaced") for entry in entries
+            entry.kind == "implant" or entry.role(key) in ("pontic", "replaced")
+            for entry in entries
+            if entry.status.is_there or entry.status is Status.IN_PROCESS
         )
         told = 0
         found: list[Mark] = []
@@ -321,6 +323,8 @@ class _Board:
                 told = entry.id  # the shape of the tooth says it; what replaces it takes the cross away
                 continue
             layer, rule = rules.RULES.get(kind.drawing.rule, rules.RULES["icon"])
+            if presence.is_gone and kind.drawing.rule == "cross":
+                layer = 0  # under what is planned in its place
             pen = Pen(self.legend, outline, entry, kind, key)
             rule(pen)
             if pen.strokes or pen.letters:

@@ -369,11 +369,11 @@ def cross(pen: Pen) -> None:
 
 
 def gone(pen: Pen) -> None:
-    """A lighter cross with the reason in letters."""
+    """A lighter cross with the reason in letters, which stand clear of an implant planned there."""
     w, top, bottom = _corners(pen)
     pen.path(line([(-w, top), (w, bottom)]) + line([(w, top), (-w, bottom)]), width=1.8)
     reason = "Exf" if pen.kind.code == "exfoliated" else REASONS.get(pen.detail("why"), "MO")
-    pen.text((0, -pen.outline.depth * 0.66), reason, 9.5)
+    pen.text((0, -60), reason, 9.5)
 
 
 def none(pen: Pen) -> None:

@@ -311,9 +311,7 @@ def test_a_filling_hides_the_decay_it_replaced_only_where_it_lies():
     assert not drawing_of(one_mouth(decay, said("restoration", Status.PLANNED, "36", "MO", 2))).undrawn
 
 
-@pytest.mark.parametrize(
-    "status", [Status.OPTION, Status.PLANNED, Status.IN_PROCESS, Status.COMPLETED, Status.EXISTING]
-)
+@pytest.mark.parametrize("status", [Status.IN_PROCESS, Status.COMPLETED, Status.EXISTING])
 def test_what_replaces_a_tooth_takes_its_cross_away(status):
     gone = said("extraction", Status.COMPLETED, "36", number=1)
     crossed = drawing_of(one_mouth(gone))
@@ -323,6 +321,19 @@ def test_what_replaces_a_tooth_takes_its_cross_away(status):
         made = drawing_of(replaced)
         assert 1 not in {mark.entry for mark in made.marks}
         assert next(tooth for tooth in made.teeth if tooth.key == "36").body != outlines_of_present("36")
+
+
+@pytest.mark.parametrize("status", [Status.OPTION, Status.PLANNED, Status.REFERRED])
+@pytest.mark.parametrize("gone", ["extraction", "missing"])
+def test_what_may_replace_a_tooth_stands_on_its_cross(status, gone):
+    lost = said(gone, Status.FINDING if gone == "missing" else Status.COMPLETED, "36", number=1)
+    bridge = Entry("bridge", status, (("35", "abutment"), ("36", "pontic"), ("37", "abutment")), id=2, thread=2)
+    denture = Entry("denture", status, (("36", "replaced"),), details={"extent": "partial"}, id=2, thread=2)
+    (alone,) = drawing_of(one_mouth(lost)).marks
+    for replacing in (bridge, denture, said("implant", status, "36", number=2)):
+        tooth = next(each for each in drawing_of(one_mouth(lost, replacing)).teeth if each.key == "36")
+        assert [mark.entry for mark in tooth.marks] == [1, 2], "the cross, and what is planned above it"
+        assert tooth.marks[0].strokes == alone.strokes
 
 
 def outlines_of_present(tooth: str) -> tuple[marks.Stroke, ...]:
