@@ -561,19 +561,14 @@ class _Between:
         side = frames[0].outline.sy
         y = frames[0].y + side * outlines.BRACE
         left, right = frames[0].x - 19, frames[-1].x + 19
-        up = y - side * 5
+        up = y - side * 3.6
         points = ((left, up), (left, y), (left + 7, y), (right - 7, y), (right, y), (right, up))
         path = "M{} {}Q{} {} {} {}L{} {}Q{} {} {} {}".format(*(number(value) for point in points for value in point))
         width = 2.4
         self.strokes.append(Stroke(path, width=width))
-        if self.entry.details.get("extent") == "complete":
-            self.strokes.append(
-                Stroke(
-                    f"M{number(left + 8)} {number(y - side * 3.4)}L{number(right - 8)} {number(y - side * 3.4)}",
-                    width=1.2,
-                )
-            )
         said = self.kind.drawing.letter or ("Rm" if self.kind.code == "denture" else "")
+        if self.entry.details.get("extent") == "complete":
+            said = f"complete {said}"
         tag = self.ink.letter
         text = " ".join(each for each in (said, tag) if each)
         if text:
@@ -621,8 +616,9 @@ class _Between:
                 back = ((end, y + reach), (end - step * 7, y + reach), (x, y + reach))
                 said = (number(value) for point in (*points, *back) for value in point)
                 self.strokes.append(Stroke("M{} {}L{} {}Q{} {} {} {}Q{} {} {} {}L{} {}".format(*said), width=2))
-                if self.entry.details.get("type") == "removable":
-                    self.letters.append(letters((x + end) / 2, y, "rm", 8, self.ink.stroke, PAPER))
+            if self.entry.details.get("type") == "removable":
+                y = band.at(0, band.outline.height * 0.5)[1]
+                self.letters.append(letters(gap.x, y, "rm", 8, self.ink.stroke, PAPER))
 
     def _bar(self) -> None:
         """A line over the teeth it holds: a wire on the crowns, a retainer behind them, a splint near the edge, waves where crowded."""
@@ -644,7 +640,13 @@ class _Between:
             for dy in (-1.8, 1.8):
                 self.strokes.append(Stroke(outlines.line([(x, y + dy) for x, y in points]), width=1.4))
         elif pattern == "dashed":
-            self.strokes.append(Stroke(outlines.line(points), width=1.8, dash="2 3.4" if not self.ink.dash else None))
+            ticks = [
+                (ax + (bx - ax) * at, ay + (by - ay) * at)
+                for (ax, ay), (bx, by) in zip(points, points[1:], strict=False)
+                for at in (0.3, 0.5, 0.7)
+            ]
+            path = "".join(outlines.line([(x - 1.6, y + 3.2), (x + 1.6, y - 3.2)]) for x, y in ticks)
+            self.strokes += [Stroke(outlines.line(points), width=1.8), Stroke(path, width=1.4, dash="")]
             self.strokes += [Stroke(outlines.circle(x, y, 2.6), PAPER, 1.6, "") for x, y in points]
         elif pattern == "wire":
             self.strokes.append(Stroke(outlines.line(points), width=2))

@@ -269,8 +269,8 @@ BUILT_IN: dict[str, Kind] = {
         Kind("caries_root", "Root caries", ("rootcar",), W, G.DECAY, FOUND, D("neck", "solid")),
         Kind("radiographic", "Radiographic depth", ("rx",), S, G.DECAY, FOUND, D("marker"), (DEPTH,)),
         Kind("restoration", "Filling", ("fill", "filling", "restoration"), S, G.RESTORE, DONE, D("filling"), (MATERIAL,)),
-        Kind("inlay", "Inlay", ("inlay",), S, G.RESTORE, DONE, D("inlay", "diagonal", "In"), (LAB_MATERIAL,)),
-        Kind("onlay", "Onlay", ("onlay", "overlay"), S, G.RESTORE, DONE, D("inlay", "diagonal", "On"), (LAB_MATERIAL,)),
+        Kind("inlay", "Inlay", ("inlay",), S, G.RESTORE, DONE, D("inlay", "outline", "In"), (LAB_MATERIAL,)),
+        Kind("onlay", "Onlay", ("onlay", "overlay"), S, G.RESTORE, DONE, D("inlay", "outline", "On"), (LAB_MATERIAL,)),
         Kind("sealant", "Sealant", ("s", "seal", "sealant"), S, G.RESTORE, DONE, D("zone", "outline", "S"), **PITS),
         Kind("veneer", "Veneer", ("ven", "veneer"), W, G.RESTORE, DONE, D("veneer", "outline"), (LAB_MATERIAL,)),
         Kind("crown", "Crown", ("crown", "cr"), W, G.RESTORE, DONE, D("crown"), (CROWN_MATERIAL,)),
@@ -356,7 +356,7 @@ OWN_STYLES: dict[str, dict[str, str]] = {
         "grid": "a grid",
         "wavy": "waves",
     },
-    "bar": {"solid": "a line", "double": "a double line", "dashed": "a dashed line", "wavy": "a wavy line"},
+    "bar": {"solid": "a line", "double": "a double line", "dashed": "a line with ticks", "wavy": "a wavy line"},
 }
 OWN_STYLES["crown"] = OWN_STYLES["zone"]
 OWN_ICONS = {

@@ -44,6 +44,7 @@ ICONS: dict[str, str] = {
     "attachment": "M-4 6V0A4 6 0 0 1 4 0V6Z",
 }
 DIRECTION = {"mesial": (1, 0), "distal": (-1, 0), "outer": (0, -1), "inner": (0, 1)}
+SURFACE_AT = {(1, 0): "M", (-1, 0): "D", (0, -1): "B", (0, 1): "L"}
 FRACTURED = {"enamel": "En", "dentine": "De", "pulp": "Pu", "root": "Ro", "crack": "Cr"}
 WORN = {"attrition": "At", "abrasion": "Ab", "erosion": "Er", "abfraction": "Af"}
 ANGLES = {"mesial": 45, "distal": -45, "horizontal": 90, "vertical": 0, "inverted": 180, "buccal": 0}
@@ -140,6 +141,19 @@ class Pen:
         if text:
             self.letters.append(letters(*self.outline.at(*at), text, size, fill or self.ink.stroke, halo))
 
+    def plate(self, at: Point) -> None:
+        """Paper behind a letter that its halo does not free from crossed lines."""
+        self.path(circle(*at, 4.6), PAPER, 0.5, "", PAPER)
+
+    def lettered(self, text: str, size: float) -> None:
+        """A letter on each zone; of two letters, for which the upright zones are narrow, once on the widest."""
+        zones = sorted(self.zones, key=lambda each: "OBLMD".index(each.surface))
+        if len(text) > 1:
+            zones = zones[:1]
+            size = 6 if zones and zones[0].surface in "MD" else size
+        for middle in [each.middle for each in zones] or [self.outline.stand]:
+            self.text(middle, text, size)
+
     def arrow(self, start: Point, end: Point, width: float = 1.8, bends: Iterable[Point] = ()) -> None:
         """A line with a head; `bends`: through which it goes."""
         points = [start, *bends, end]
@@ -161,6 +175,11 @@ class Pen:
     @property
     def zones(self) -> list[Zone]:
         return [self.outline.zones[each] for each in self.entry.surfaces]
+
+    @property
+    def side(self) -> int:
+        """1 when of the two sides only the mesial one is charted, -1 when only the distal one; else 0."""
+        return ("M" in self.entry.surfaces) - ("D" in self.entry.surfaces)
 
     @property
     def body(self) -> Point:
@@ -186,8 +205,7 @@ def zone(pen: Pen) -> None:
     dash = "0.1 2.6" if style == "dotted-outline" else None
     for each in [each.path for each in pen.zones] or [pen.outline.figure]:
         pen.path(each, pen.fill(style), 1.7, dash)
-    for middle in [each.middle for each in pen.zones] or [pen.outline.stand]:
-        pen.text(middle, pen.kind.drawing.letter)
+    pen.lettered(pen.kind.drawing.letter, 8)
 
 
 def filling(pen: Pen) -> None:
@@ -196,6 +214,7 @@ def filling(pen: Pen) -> None:
     for each in pen.zones:
         pen.path(each.path, pen.fill(style), 1.7)
     for each in pen.zones if letter in ("G", "T") else ():
+        pen.plate(each.middle)
         pen.text(each.middle, letter)
 
 
@@ -203,9 +222,7 @@ def inlay(pen: Pen) -> None:
     """The zones in the pattern of the material, and once what it is."""
     for each in pen.zones:
         pen.path(each.path, pen.fill(pen.material[0]), 1.7)
-    biting = [each for each in pen.zones if each.surface == "O"] or pen.zones[:1]
-    for each in biting:
-        pen.text(each.middle, pen.kind.drawing.letter)
+    pen.lettered(pen.kind.drawing.letter, 8)
 
 
 def decay(pen: Pen) -> None:
@@ -275,6 +292,8 @@ def crown(pen: Pen) -> None:
         if pen.is_there and each == pen.outline.figure:
             pen.path(each, PAPER, 2.2)  # from above nothing shows through a crown; from the side pulp and core do
         pen.path(each, fill, 2.2)
+    if letter == "T" and pen.is_there:
+        pen.plate(pen.body)
     pen.text(pen.body, letter, 7)
 
 
@@ -341,10 +360,8 @@ def neck(pen: Pen) -> None:
 
 
 def apex(pen: Pen) -> None:
-    """A circle at the end of the roots, in three sizes."""
-    points = pen.outline.apices
-    x = sum(each[0] for each in points) / len(points)
-    y = min(each[1] for each in points)
+    """A circle at the end of a root, in three sizes; nobody says of which root: of the first, which is the mesial or outer one."""
+    x, y = pen.outline.apices[0]
     pen.path(circle(x, y, SIZES.get(pen.detail("size"), 6.5)), pen.fill("half"), 1.8)
 
 
@@ -401,9 +418,10 @@ def implant(pen: Pen) -> None:
     """A screw."""
     is_full = pen.is_there
     body = "M-7 0L7 0L7-5L6-7L6-42C6-48 3-51 0-51C-3-51-6-48-6-42L-6-7L-7-5Z"
-    threads = "".join(f"M-7.6 {-y}L7.6 {-y - 3}" for y in range(10, 46, 6))
+    reach = 7.6 if is_full else 3.6  # the edge keeps the dashes of the status
+    threads = "".join(f"M{-reach} {-y}L{reach} {-y - reach * 0.4}" for y in range(10, 46, 6))
     pen.path(body, pen.fill("solid"), 1.6)
-    pen.path(threads, width=1.8 if not is_full else 1.5, dash="", stroke=PAPER if is_full else "")
+    pen.path(threads, width=1.5, dash="", stroke=PAPER if is_full else "")
     if is_full:
         pen.path(
             "".join(f"M-8.6 {-y + 0.2}L-6 {-y - 0.5}M6 {-y - 2.6}L8.6 {-y - 3.2}" for y in range(10, 46, 6)), width=1.8
@@ -435,11 +453,11 @@ def denture(pen: Pen) -> None:
     if pen.entry.role(pen.key) == "clasp":
         w, h = pen.outline.half[0] + 2.6, pen.outline.half[1] * 0.8
         pen.path(
-            f"M{x - w * 0.5} {y + h + 6}C{x - w * 1.3} {y + h} {x - w * 1.15} {y - h} {x - w * 0.5} {y - h - 6}",
+            f"M{x - w * 0.5} {y + h + 2}C{x - w * 1.3} {y + h} {x - w * 1.15} {y - h} {x - w * 0.5} {y - h - 6}",
             width=2.6,
         )
         pen.path(
-            f"M{x + w * 0.5} {y + h + 6}C{x + w * 1.3} {y + h} {x + w * 1.15} {y - h} {x + w * 0.5} {y - h - 6}",
+            f"M{x + w * 0.5} {y + h + 2}C{x + w * 1.3} {y + h} {x + w * 1.15} {y - h} {x + w * 0.5} {y - h - 6}",
             width=2.6,
         )
         return
@@ -465,13 +483,8 @@ def fracture(pen: Pen) -> None:
     reaches = pen.detail("class")
     w, h, r = pen.outline.width, pen.outline.height, pen.outline.depth
     if reaches == "enamel":
-        points = [
-            (w * 0.1, h * 1.04),
-            (w * 0.3, h * 0.84),
-            (w * 0.5, h * 0.86),
-            (w * 0.66, h * 0.62),
-            (w * 1.06, h * 0.56),
-        ]
+        corner = [(0.1, 1.04), (0.3, 0.84), (0.5, 0.86), (0.66, 0.62), (1.06, 0.56)]
+        points = [(x * w * (pen.side or 1), y * h) for x, y in corner]
     elif reaches == "crack":
         points = [
             (w * 0.12, h * 0.98),
@@ -502,25 +515,27 @@ def wear(pen: Pen) -> None:
     sort = pen.detail("type")
     for each in pen.zones:
         pen.path(each.path, pen.fill("wavy"), 1.2)
-    for each in pen.zones:
-        pen.text(each.middle, WORN.get(sort, ""), 7)
+    pen.lettered(WORN.get(sort, ""), 7)
     w, h, n = pen.outline.width, pen.outline.height, pen.outline.neck
     if sort == "attrition":
         points = [(-w * 0.95, h * 0.82), (-w * 0.5, h * 0.9), (0, h * 0.8), (w * 0.5, h * 0.9), (w * 0.95, h * 0.82)]
         pen.path(smooth(points), width=2.2)
     elif sort == "erosion":
         pen.path(circle(0, h * 0.5, w * 0.5, h * 0.22), pen.fill("wavy"), 1.6)
+    elif side := pen.side:  # a notch at the neck, where that is seen from the outside
+        x = n * side
+        bend = f"L{x * 0.3} 2L{x * 1.05} 7" if sort == "abfraction" else f"C{x * 0.2} -3 {x * 0.2} 7 {x * 1.05} 7"
+        pen.path(f"M{x * 1.05} -4{bend}Z", pen.fill("solid"), 1.2)
     else:
-        bend = f"L{n * 0.3} 2L{n * 1.05} 7" if sort == "abfraction" else f"C{n * 0.2} -3 {n * 0.2} 7 {n * 1.05} 7"
-        pen.path(f"M{n * 1.05} -4{bend}Z", pen.fill("solid"), 1.2)
+        notch = line([(-n * 0.6, 1.5), (0, -3), (n * 0.6, 1.5), (0, 6)], True)
+        pen.path(notch if sort == "abfraction" else circle(0, 1.5, n * 0.6, 4.2), pen.fill("solid"), 1.2)
 
 
 def discolouration(pen: Pen) -> None:
     letter = pen.detail("colour")[:2].title() or "Di"
     for each in pen.zones:
         pen.path(each.path, pen.fill("tint"), 1.1)
-    for each in pen.zones:
-        pen.text(each.middle, letter, 7)
+    pen.lettered(letter, 7)
 
 
 def mobility(pen: Pen) -> None:
@@ -556,7 +571,14 @@ def arrow(pen: Pen) -> None:
         return
     x, y = DIRECTION.get(pen.detail("direction"), (1, 0))
     side = x or 1
-    if shape == "curved":
+    if y and shape != "straight":  # outwards or inwards: across, then up or down
+        start, turn, end = (-10, LANE - 5 * y), (4, LANE - 5 * y), (4, LANE + 6 * y)
+        if shape == "curved":
+            pen.path(smooth([start, (-1, LANE - 5.6 * y), (3, LANE - 2.4 * y), end]), width=1.8, dash="")
+            pen.arrow((4, LANE), end)
+        else:
+            pen.arrow(start, end, bends=[turn])
+    elif shape == "curved":
         pen.path(
             f"M{-13 * side} {LANE + 5}C{-9 * side} {LANE - 6} {9 * side} {LANE - 6} {13 * side} {LANE + 4}", width=1.8
         )
@@ -568,22 +590,29 @@ def arrow(pen: Pen) -> None:
     else:
         pen.arrow((-13 * side, LANE), (13 * side, LANE))
     if shape != "straight" or y:
-        surface = {(1, 0): "M", (-1, 0): "D", (0, -1): "B", (0, 1): "L"}[x, y]
-        pen.text((0 if shape != "straight" else 8, LANE + 2), teeth.letter(pen.key, surface), 7)
+        surface = SURFACE_AT[x, y]
+        pen.text(
+            ((-5, LANE + 2.5 * y) if y and shape != "straight" else (8 * abs(y), LANE + 2)),
+            teeth.letter(pen.key, surface),
+            7,
+        )
 
 
 def icon(pen: Pen) -> None:
-    """A small picture on the crown, or letters."""
+    """A small picture on the crown, or letters; in a frame that has the dashes of the status."""
     path, letter = ICONS.get(pen.kind.drawing.icon, ""), pen.kind.drawing.letter
     if pen.kind.drawing.icon == "band":
         band(pen)
-    elif path:
+    elif path or pen.ink.dash:
+        if pen.ink.dash:  # too small for dashes itself
+            pen.path(circle(*pen.body, 11.5), width=1.7)
         x, y = pen.outline.at(*pen.body)
-        pen.strokes.append(Stroke(outlines.relative(path, x, y), PAPER, 1.7))
+        pen.strokes.append(Stroke(outlines.relative(path, x, y), PAPER, 1.7, ""))
     pen.text(pen.body, letter, 7 if path else 9)
-    surface = {"mesial": "M", "distal": "D", "outer": "B", "inner": "L"}.get(pen.detail("direction"))
-    if surface:
-        pen.text((0, LANE), "→ " + teeth.letter(pen.key, surface), 7.5)
+    if to := DIRECTION.get(pen.detail("direction")):
+        x, y = pen.outline.at(*to)
+        glyph = "→" if x > 0 else "←" if x < 0 else "↓" if y > 0 else "↑"
+        pen.text((0, LANE), f"{glyph} {teeth.letter(pen.key, SURFACE_AT[to])}", 7.5)
 
 
 def again(pen: Pen) -> None:

@@ -188,6 +188,68 @@ def test_no_two_kinds_are_drawn_alike():
     assert not alike - {("crown", "implant_crown")}
 
 
+@KINDS
+def test_dashes_of_a_status_stay_open_however_thick_a_line_is(kind):
+    for status in (Status.OPTION, Status.PLANNED, Status.IN_PROCESS, Status.REFERRED):
+        if status not in kind.statuses:
+            continue
+        dash = legends.NEUTRAL.ink(status).dash
+        made = drawing_of(key.sample(kind, status, {})[0])
+        dashes = {(stroke.dash, stroke.width) for mark in made.marks if mark.entry == 1 for stroke in mark.strokes}
+        of_status = {(each, width) for each, width in dashes if width and each == legends.dashed(dash, width)}
+        assert of_status, "at least one line has the dashes of the status"
+        for each, width in of_status:
+            assert all(float(gap) - width >= width / 2 for gap in each.split()[1::2]), "round caps close it"
+
+
+@pytest.mark.parametrize("code", ["own-4", "own-15", "bracket"])
+def test_a_small_picture_is_whole_in_a_frame_with_the_dashes(code):
+    for status in pictured.KINDS[code].statuses:
+        (mark,) = drawing_of(one_mouth(said(code, status, "36"))).marks
+        dashes = [stroke.dash for stroke in mark.strokes]
+        assert [each for each in dashes if each] == ([legends.dashed(mark.dash, 1.7)] if mark.dash else [])
+
+
+@pytest.mark.parametrize("kind", ["rotation", "tilt", "drift"])
+@pytest.mark.parametrize("tooth", ["16", "26", "36", "46"])
+def test_an_arrow_points_where_the_tooth_went(kind, tooth):
+    """By the tip, the middle point of the arrow's head: towards that zone of the tooth."""
+    for direction, surface in {"mesial": "M", "distal": "D", "outer": "B", "inner": "L"}.items():
+        (mark,) = drawing_of(one_mouth(said(kind, Status.FINDING, tooth, direction=direction))).marks
+        points = numbers(mark.strokes[-1].d)
+        (ax, ay), (bx, by) = ((points[-3][at] + points[-1][at]) / 2 for at in (0, 1)), points[-2]
+        mx, my = middle(outlines.outline(tooth).shown["O"])
+        sx, sy = middle(outlines.outline(tooth).shown[surface])
+        assert (bx - ax) * (sx - mx) + (by - ay) * (sy - my) > 0, direction
+
+
+@pytest.mark.parametrize(("tooth", "direction", "glyph"), [("16", "mesial", "→ M"), ("26", "mesial", "← M"), ("26", "distal", "→ D"),
+                         ("16", "outer", "↑ B"), ("36", "outer", "↓ B"), ("36", "inner", "↑ L")])  # fmt: skip
+def test_an_ectopic_tooth_points_on_the_screen(tooth, direction, glyph):
+    (mark,) = drawing_of(one_mouth(said("ectopic", Status.FINDING, tooth, direction=direction))).marks
+    assert mark.letters[-1].text == glyph
+
+
+@pytest.mark.parametrize("size", ["S", "M", "L"])
+def test_an_apical_lesion_lies_at_the_end_of_a_root(size):
+    for tooth in ("16", "24", "36", "11"):
+        (mark,) = drawing_of(one_mouth(said("apical_lesion", Status.FINDING, tooth, size=size))).marks
+        outline = outlines.outline(tooth)
+        assert middle(mark.strokes[-1].d) == pytest.approx(outline.at(*outline.apices[0]), abs=0.2)
+
+
+@pytest.mark.parametrize("sort", ["abrasion", "abfraction"])
+def test_a_notch_is_on_the_side_that_is_charted(sort):
+    at = {
+        surfaces: middle(
+            next(drawing_of(one_mouth(said("wear", Status.FINDING, "16", surfaces, type=sort))).marks).strokes[-1].d
+        )[0]
+        for surfaces in ("M", "D", "B", "MD")
+    }
+    assert at["D"] < 0 < at["M"], "mesial is on the right of 16"
+    assert at["B"] == at["MD"] == pytest.approx(0)
+
+
 # --- text equals picture ----------------------------------------------------------------------------------------------
 
 
