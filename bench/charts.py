@@ -26,7 +26,8 @@ from clinic.chart.line import read
 from clinic.config import Config
 from clinic.extensions import db
 from clinic.models import Assignment, AssignmentKind, AuthSession, Chart, Patient, Role, User
-from clinic.operations.chart import chart_stroke, finish_first_charting
+from clinic.operations.chart import chart_stroke
+from clinic.operations.chart_versions import finish_first_charting
 from clinic.printing.renderer import ARGUMENTS
 from clinic.queries.chart import mouth_of, version_for
 from clinic.queries.standing import standing_of

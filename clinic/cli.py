@@ -12,7 +12,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import Role
-from clinic.operations import chain, chart
+from clinic.operations import chain, chart_versions
 from clinic.operations.departments import open_department
 from clinic.operations.jobs import JOBS
 from clinic.operations.people import create_person
@@ -160,7 +160,7 @@ def _tell_progress(done: int, last: int) -> None:
 @with_appcontext
 def verify_charts() -> None:
     """Read every version of every chart anew; the exit status is 1, and the first bad one named, when one is not as it was cut."""
-    verdict = chart.verify_versions()
+    verdict = chart_versions.verify_versions()
     if not verdict.is_good:
         raise click.ClickException(verdict.sentence)
     click.echo(verdict.sentence)

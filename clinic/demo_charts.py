@@ -33,7 +33,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.operations.chart import about_version
+from clinic.operations.chart_versions import about_version
 
 SHARE = 0.7  # of the patients who have been here
 MOST = 1500  # charts of one clinic; each with its versions, of some kilobytes

@@ -4,7 +4,8 @@ from clinic.chart.entry import Entry
 from clinic.chart.kinds import Status
 from clinic.extensions import db
 from clinic.models import Chart, ChartVersion, SignOff, VersionReason
-from clinic.operations.chart import chart_stroke, cut_version, finish_first_charting
+from clinic.operations.chart import chart_stroke
+from clinic.operations.chart_versions import cut_version, finish_first_charting
 from clinic.operations.sign_off import approve_chart, send_chart
 from tests.world import World
 

@@ -25,7 +25,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.operations.chart import cut_left_open, verify_versions
+from clinic.operations.chart_versions import cut_left_open, verify_versions
 from clinic.operations.sign_off import why_own
 from clinic.operations.visits import check_in
 from clinic.queries.chart import mouth_of

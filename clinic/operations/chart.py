@@ -1,4 +1,4 @@
-"""Writing on a chart, and cutting versions of it. Rows are only added: an edit, a completion, an error, an undo are each a further row.
+"""Writing on a chart. Rows are only added: an edit, a completion, an error, an undo are each a further row.
 
 Locks, in one order everywhere: the patient (at the first stroke, or by whoever hands them over), the visit, the chart, the sign-off.
 Whoever holds the chart's row is the only one who writes on it; numbers of strokes and versions have no gaps.
@@ -6,8 +6,7 @@ Whoever holds the chart's row is the only one who writes on it; numbers of strok
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import NoResultFound
@@ -23,7 +22,7 @@ from clinic.chart.teeth import Dentition, Numbering
 from clinic.chart.words import sentence
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
-from clinic.formatting import clock_time, number_of, when
+from clinic.formatting import clock_time, when
 from clinic.models import (
     Chart,
     ChartEntry,
@@ -33,7 +32,6 @@ from clinic.models import (
     SignOff,
     SignOffStatus,
     User,
-    VersionReason,
     Visit,
     VisitStatus,
 )
@@ -43,7 +41,6 @@ from clinic.queries import scope
 from clinic.text import one_line
 
 REASON_LENGTH = 500
-NAME_LENGTH = 120
 BY_SOMEBODY = (Status.IN_PROCESS, Status.COMPLETED)  # at a visit, with a performer
 
 
@@ -64,6 +61,10 @@ class Desk:
     mouth: Mouth
     visit: Visit | None  # the one the patient is here for
     actor: User
+
+    @property
+    def visit_id(self) -> int | None:
+        return self.visit.id if self.visit else None
 
 
 def chart_stroke(
@@ -88,7 +89,7 @@ def chart_stroke(
     threads = [entry.thread for entry in entries if entry.thread]
     if len(set(threads)) < len(threads):
         raise DomainError("Two parts of this change the same entry. Chart them one after the other.")
-    desk = _sit_down(patient, dentition=dentition, actor=actor)
+    desk = sit_down(patient, dentition=dentition, actor=actor)
     held = {entry.thread: entry for entry in desk.mouth.entries}
     _refuse_stale(desk, seen, [*entries, *(held[each.thread] for each in entries if each.thread in held)], mine=entries)
     told = line(reason)
@@ -114,7 +115,7 @@ def change_entry(
     reason: str = "",
 ) -> Chart:
     """Say of an entry that it goes on to another status, or correct what is said of it. What is not given stays."""
-    desk = _sit_down(patient, actor=actor)
+    desk = sit_down(patient, actor=actor)
     before = _held(desk, entry_id)
     _refuse_stale(desk, seen, [before], mine=[])
     to = Status(status) if status is not None else before.status
@@ -138,7 +139,7 @@ def change_entry(
 def enter_in_error(patient: Patient, *, entry_id: int, seen: int, reason: str, actor: User) -> Chart:
     """Say of an entry that it should never have been there. It stays in the history, with the reason."""
     told = needed(reason, "Write why this was an error; it stays in the history.")
-    desk = _sit_down(patient, actor=actor)
+    desk = sit_down(patient, actor=actor)
     before = _held(desk, entry_id)
     _refuse_stale(desk, seen, [before], mine=[])
     if before.status is Status.COMPLETED:
@@ -149,7 +150,7 @@ def enter_in_error(patient: Patient, *, entry_id: int, seen: int, reason: str, a
 
 def undo_stroke(patient: Patient, *, stroke: int, actor: User) -> Chart:
     """Take back the last stroke, by whoever made it, within the minutes of the setting: a further stroke that says what was before."""
-    desk = _sit_down(patient, actor=actor)
+    desk = sit_down(patient, actor=actor)
     taken = charts.rows_of(patient.id, ChartEntry.stroke == stroke)
     if not taken:
         raise NoResultFound
@@ -177,7 +178,7 @@ def undo_stroke(patient: Patient, *, stroke: int, actor: User) -> Chart:
 def restore_version(patient: Patient, *, number: int, seen: int, reason: str, actor: User) -> Chart:
     """Write anew what differs from a version, as one stroke: nothing is lost, all of it stays in the history."""
     told = needed(reason, "Write why you go back to this version.")
-    desk = _sit_down(patient, actor=actor)
+    desk = sit_down(patient, actor=actor)
     refuse_unseen(desk, seen)
     version = db.session.execute(
         select(ChartVersion).where(ChartVersion.patient_id == patient.id, ChartVersion.number == number)
@@ -209,239 +210,12 @@ def restore_version(patient: Patient, *, number: int, seen: int, reason: str, ac
     )
 
 
-# --- versions ---------------------------------------------------------------------------------------------------------
-
-
-def finish_first_charting(patient: Patient, *, dentition: Dentition | str | None = None, actor: User) -> ChartVersion:
-    """The first charting is done: cut the initial odontogram, which nothing changes. Of a healthy mouth too."""
-    desk = _sit_down(patient, dentition=dentition, actor=actor)
-    last = last_version(patient.id)
-    if last is not None:
-        raise Conflict(f"The initial odontogram was cut on {when(last.at)}, or before. Cut a further version instead.")
-    return _cut(desk.chart, None, why=VersionReason.FIRST, visit_id=_id(desk.visit), author=actor, actor=actor)
-
-
-def cut_version(
-    patient: Patient, *, why: VersionReason, name: str = "", visit_id: int | None = None, actor: User
-) -> ChartVersion | None:
-    """Cut a version by hand or for a sending; None when nothing changed since the last, or nothing was charted.
-
-    When there is none yet, the initial odontogram is cut first; unless a name is asked for, that is the version.
-    """
-    name = one_line(name)
-    if len(name) > NAME_LENGTH or (why is VersionReason.NAMED and not name):
-        raise DomainError(f"Give the version a name of at most {NAME_LENGTH} characters.")
-    desk = _sit_down(patient, actor=actor, begin=False)
-    return _cut_next(desk, why=why, name=name, visit_id=visit_id or _id(desk.visit)) if desk else None
-
-
-def cut_for_sending(desk: Desk) -> ChartVersion:
-    """A version of what somebody sends for approval, whether anything has changed or not; the initial odontogram when there is none."""
-    cut = _cut_next(desk, why=VersionReason.SENT, visit_id=_id(desk.visit), anew=True)
-    assert cut is not None
-    return cut
-
-
-def cut_at_visit(visit: Visit, *, actor: User) -> ChartVersion | None:
-    """A visit completes: cut what was charted since the last version, under the name of who wrote last. Visit locked by the caller."""
-    chart = locked_chart(visit.patient_id)
-    return _cut_by_itself(chart, why=VersionReason.VISIT, visit_id=visit.id, actor=actor) if chart else None
-
-
-def cut_left_open(before: datetime, *, limit: int = 100) -> int:
-    """Cut the initial odontogram of charts begun before an instant that have none; answers how many. For the job, until 0."""
-    none_yet = ~select(ChartVersion.id).where(ChartVersion.patient_id == Chart.patient_id).exists()
-    left = select(Chart.patient_id).where(Chart.begun_at < before, none_yet).order_by(Chart.patient_id).limit(limit)
-    count = 0
-    for patient_id in db.session.scalars(left).all():
-        chart = locked_chart(patient_id)
-        if chart and _cut_by_itself(chart, why=VersionReason.FIRST, visit_id=None, actor=None):
-            count += 1
-    return count
-
-
-def _cut_next(
-    desk: Desk, *, why: VersionReason, name: str = "", visit_id: int | None = None, anew: bool = False
-) -> ChartVersion | None:
-    """The next version, of the one who asks; `anew` also when nothing has changed."""
-    last = last_version(desk.patient.id)
-    if last is None:
-        last = _cut(desk.chart, None, why=VersionReason.FIRST, visit_id=visit_id, author=desk.actor, actor=desk.actor)
-        if why is not VersionReason.NAMED:
-            return last
-        anew = True
-    if last.stroke == desk.chart.stroke and not anew:
-        return None
-    return _cut(desk.chart, last, why=why, name=name, visit_id=visit_id, author=desk.actor, actor=desk.actor)
-
-
-def _cut_by_itself(
-    chart: Chart, *, why: VersionReason, visit_id: int | None, actor: User | None
-) -> ChartVersion | None:
-    last = last_version(chart.patient_id)
-    if last is not None and (why is VersionReason.FIRST or last.stroke == chart.stroke):
-        return None
-    wrote = select(ChartEntry.entered_by_id).where(ChartEntry.patient_id == chart.patient_id)
-    author_id = db.session.scalar(wrote.order_by(ChartEntry.id.desc()).limit(1)) or chart.begun_by_id
-    author = db.session.get_one(User, author_id)
-    return _cut(chart, last, why=why if last else VersionReason.FIRST, visit_id=visit_id, author=author, actor=actor)
-
-
-def _cut(
-    chart: Chart,
-    last: ChartVersion | None,
-    *,
-    why: VersionReason,
-    visit_id: int | None,
-    author: User,
-    actor: User | None,
-    name: str = "",
-) -> ChartVersion:
-    """One more link of the patient's chain. The chart is locked by the caller; `last` is the link before."""
-    patient, at = db.session.get_one(Patient, chart.patient_id), clock.now()
-    visit = db.session.get(Visit, visit_id) if visit_id else None
-    number = last.number + 1 if last else 1
-    mouth = Mouth(
-        charts.base_of(chart), tuple(charts.holding(chart.patient_id, shared=True)), charts.catalogue(), chart.dentition
-    )
-    about = about_version(patient, author, visit, number=number, why=why, name=name, at=at, stroke=chart.stroke)
-    body = versions.body_of(mouth, about)
-    before = last.sha256 if last else ""
-    sha256 = versions.digest(before, body)
-    version = ChartVersion(
-        patient_id=patient.id,
-        number=number,
-        why=why,
-        name=name,
-        stroke=chart.stroke,
-        body=body,
-        sha256=sha256,
-        before_sha256=before,
-        check_code=versions.check_code(sha256),
-        visit_id=visit_id,
-        at=at,
-        author_id=author.id,
-    )
-    db.session.add(version)
-    db.session.flush()
-    audit.record(
-        "chart.version",
-        f"Version {number} of the chart of {patient.code} was cut: {name or why}",
-        actor=actor,
-        subject=version,
-        patient=patient.id,
-        after={"number": number, "stroke": chart.stroke, "sha256": sha256},
-    )
-    return version
-
-
-def about_version(
-    patient: Patient,
-    author: User,
-    visit: Visit | None,
-    *,
-    number: int,
-    why: VersionReason,
-    name: str,
-    at: datetime,
-    stroke: int,
-) -> dict[str, Any]:
-    """What a version says of itself: whose it is, as they were called then; which, why, by whom, at which visit; how it was shown."""
-    return {
-        "clinic": settings.read("clinic_name"),
-        "code": patient.code,
-        "patient": patient.name,
-        "birth_date": patient.birth_date.isoformat(),
-        "sex": str(patient.sex),
-        "patient_id": patient.id,
-        "number": number,
-        "why": str(why),
-        "name": name,
-        "at": at.isoformat(),
-        "day": clock.local(at).date().isoformat(),
-        "time": clock_time(at),
-        "stroke": stroke,
-        "author": author.name,
-        "author_id": author.id,
-        "author_role": str(author.role),
-        "numbering": str(author.numbering or Numbering.FDI),
-        "legend": author.legend or "neutral",
-        "visit_id": visit.id if visit else None,
-        "visit_day": clock.local(visit.starts_at).date().isoformat() if visit else "",
-        "visit_reason": visit.reason if visit else "",
-    }
-
-
-def last_version(patient_id: int) -> ChartVersion | None:
-    """The newest version of a chart that the caller has locked."""
-    newest = select(ChartVersion).where(ChartVersion.patient_id == patient_id).order_by(ChartVersion.number.desc())
-    return db.session.execute(newest.limit(1).with_for_update(read=True)).scalar_one_or_none()
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether every version reads as it was cut; otherwise the first that does not, in a sentence that names no patient."""
-
-    is_good: bool
-    sentence: str
-
-
-def verify_versions(*, chunk: int = 200) -> Verdict:
-    """Read every version anew: numbers without gaps, digests and their chain, check codes, and that approvals mean what they meant."""
-    count, patients, after = 0, 0, (0, 0)
-    before: ChartVersion | None = None
-    while True:
-        found = db.session.execute(
-            select(ChartVersion, SignOff.sha256, Chart.stroke)
-            .outerjoin(SignOff, SignOff.chart_version_id == ChartVersion.id)
-            .outerjoin(Chart, Chart.patient_id == ChartVersion.patient_id)
-            .where(
-                or_(
-                    ChartVersion.patient_id > after[0],
-                    and_(ChartVersion.patient_id == after[0], ChartVersion.number > after[1]),
-                )
-            )
-            .order_by(ChartVersion.patient_id, ChartVersion.number)
-            .limit(chunk)
-        ).all()
-        if not found:
-            break
-        for version, signed, stroke in found:
-            if before is not None and before.patient_id != version.patient_id:
-                before = None
-            if wrong := _wrong_with(version, before, signed, stroke):
-                return Verdict(False, f"Version {version.number} of patient {version.patient_id}: {wrong}")
-            patients += before is None
-            count += 1
-            before = version
-        last = found[-1][0]
-        after = last.patient_id, last.number
-        for version, *_rest in found[:-1]:
-            db.session.expunge(version)
-    return Verdict(True, f"{number_of(count, 'version')} of {number_of(patients, 'chart')} are whole.")
-
-
-def _wrong_with(version: ChartVersion, before: ChartVersion | None, signed: str | None, stroke: int | None) -> str:
-    link = before.sha256 if before else ""
-    if version.number != (before.number + 1 if before else 1):
-        return "the one before it is missing."
-    if version.before_sha256 != link or version.sha256 != versions.digest(link, version.body):
-        return "it does not read as it was cut."
-    if version.check_code != versions.check_code(version.sha256):
-        return "its check code is another's."
-    if signed is not None and signed != version.sha256:
-        return "what was signed is not what it says."
-    if stroke is None or stroke < version.stroke:
-        return "the chart has fewer strokes than it."
-    return ""
-
-
 # --- how a chart is written on ----------------------------------------------------------------------------------------
 
 
 def lock_chart(patient: Patient, *, actor: User) -> Desk | None:
     """The chart as it stands, locked, for what decides about it; None when nothing was charted."""
-    return _sit_down(patient, actor=actor, begin=False)
+    return _sit_down(patient, actor, None, begin=False)
 
 
 def start_gate(desk: Desk, entry: Entry) -> None:
@@ -455,8 +229,14 @@ def start_gate(desk: Desk, entry: Entry) -> None:
         raise DomainError("What is begun or completed here is dated on a day of this visit.")
 
 
-def _sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | None = None, begin: bool = True) -> Any:
+def sit_down(patient: Patient, *, actor: User, dentition: Dentition | str | None = None) -> Desk:
     """Lock visit and chart, after seeing that the person is given the patient; begin the chart when there is none."""
+    desk = _sit_down(patient, actor, dentition, begin=True)
+    assert desk is not None
+    return desk
+
+
+def _sit_down(patient: Patient, actor: User, dentition: Dentition | str | None, *, begin: bool) -> Desk | None:
     found = db.session.execute(
         select(Visit.id, Chart.patient_id.label("chart"), Patient.archived_at)
         .select_from(Patient)
@@ -511,7 +291,7 @@ def _with_dentition(desk: Desk, dentition: Dentition | str) -> Desk:
     wanted = Dentition(dentition)
     if desk.chart.dentition is wanted:
         return desk
-    if desk.mouth.entries or last_version(desk.patient.id) is not None:
+    if desk.mouth.entries or charts.last_version(desk.patient.id) is not None:
         raise Conflict(
             f"This chart began with {_teeth_words(desk.chart.dentition)} on {when(desk.chart.begun_at)}. "
             "Chart each tooth that is otherwise as missing, unerupted or erupted."
@@ -774,10 +554,6 @@ def _told(desk: Desk, entry: Entry) -> str:
 
 def _day_of(visit: Visit) -> date:
     return clock.local(visit.arrived_at or visit.starts_at).date()
-
-
-def _id(visit: Visit | None) -> int | None:
-    return visit.id if visit else None
 
 
 def line(text: str) -> str:

@@ -20,7 +20,7 @@ from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import AuditEvent, Job, JobRun, User
 from clinic.operations import chain
-from clinic.operations.chart import cut_left_open, verify_versions
+from clinic.operations.chart_versions import cut_left_open, verify_versions
 from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.requests import expire_requests
 from clinic.operations.upkeep import forget_what_has_served

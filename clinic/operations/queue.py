@@ -30,7 +30,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.operations import calls, chart
+from clinic.operations import calls, chart_versions
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
 from clinic.queries import scope
@@ -411,7 +411,7 @@ def _complete(entry: QueueEntry, *, at: datetime, outcome: str, actor: User) -> 
     """The visit ends; of what was charted in it a version is cut."""
     visit = locked(Visit, entry.visit_id)
     visit.status, visit.completed_at, visit.outcome = VisitStatus.COMPLETED, at, outcome[:200]
-    chart.cut_at_visit(visit, actor=actor)
+    chart_versions.cut_at_visit(visit, actor=actor)
 
 
 def _undo_arrival(visit: Visit) -> None:

@@ -22,16 +22,8 @@ from clinic.models import (
     SignOffStatus,
     User,
 )
-from clinic.operations.chart import (
-    Desk,
-    cut_for_sending,
-    last_version,
-    line,
-    lock_chart,
-    locked_chart,
-    needed,
-    refuse_unseen,
-)
+from clinic.operations.chart import Desk, line, lock_chart, locked_chart, needed, refuse_unseen
+from clinic.operations.chart_versions import cut_for_sending
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
 from clinic.queries import chart as charts
@@ -204,7 +196,7 @@ def _locked(sign_off_id: int, version: int) -> tuple[SignOff, ChartVersion]:
 
 def _version_to_send(desk: Desk) -> ChartVersion:
     """The last version when it holds all of the chart and nobody has sent it; else a new one."""
-    last = last_version(desk.patient.id)
+    last = charts.last_version(desk.patient.id)
     if last is not None and last.stroke == desk.chart.stroke:
         sent = db.session.execute(select(SignOff).where(SignOff.chart_version_id == last.id)).scalar_one_or_none()
         if sent is None:

@@ -202,6 +202,12 @@ def approved_before(patient_id: int, number: int) -> ChartVersion | None:
     ).scalar_one_or_none()
 
 
+def last_version(patient_id: int) -> ChartVersion | None:
+    """The newest version of a chart that the caller has locked."""
+    newest = select(ChartVersion).where(ChartVersion.patient_id == patient_id).order_by(ChartVersion.number.desc())
+    return db.session.execute(newest.limit(1).with_for_update(read=True)).scalar_one_or_none()
+
+
 def stroke_of(patient_id: int) -> int:
     """The number of the last stroke; 0 while nothing was charted."""
     return db.session.scalar(select(Chart.stroke).where(Chart.patient_id == patient_id)) or 0

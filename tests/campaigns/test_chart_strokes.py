@@ -27,7 +27,7 @@ from clinic.models import (
     User,
     VersionReason,
 )
-from clinic.operations.chart import cut_version, verify_versions
+from clinic.operations.chart_versions import cut_version, verify_versions
 from clinic.queries.chart import mouth_of
 from tests.campaigns.browserless import Answer, RemotePerson
 from tests.soak import daily_seed, share

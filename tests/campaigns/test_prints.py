@@ -14,7 +14,7 @@ import pytest
 from clinic import clock
 from clinic.extensions import db
 from clinic.models import Assignment, AssignmentKind, Patient, Sex
-from clinic.operations.chart import finish_first_charting
+from clinic.operations.chart_versions import finish_first_charting
 from clinic.text import sort_key
 from tests.charting import chart_line
 from tests.printers import Printer, printer, words_of, zombies_of

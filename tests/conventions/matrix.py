@@ -75,7 +75,7 @@ class Cell:
 def deepen(world: World) -> None:
     """Add to the world what routes about visits, entries, calls, alerts, displays and sessions need. Commits."""
     from clinic.operations.calls import call_supervisor
-    from clinic.operations.chart import finish_first_charting
+    from clinic.operations.chart_versions import finish_first_charting
     from clinic.operations.notices import tell
     from clinic.operations.queue import call_to_chair, move
     from clinic.operations.requests import ask_assignment, ask_for_patient

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from clinic import clock, create_app, grants, settings
 from clinic.extensions import db
 from clinic.models import VersionReason
-from clinic.operations.chart import chart_stroke, cut_version, restore_version, verify_versions
+from clinic.operations.chart import chart_stroke, restore_version
+from clinic.operations.chart_versions import cut_version, verify_versions
 from clinic.operations.sign_off import approve_chart, send_chart
 from tests.conftest import fresh_mariadb, make_config
 from tests.conventions.test_migrations import MIGRATIONS

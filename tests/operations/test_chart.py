@@ -16,10 +16,10 @@ from clinic.operations.chart import (
     change_entry,
     chart_stroke,
     enter_in_error,
-    finish_first_charting,
     restore_version,
     undo_stroke,
 )
+from clinic.operations.chart_versions import finish_first_charting
 from clinic.operations.sign_off import approve_chart, send_chart
 from clinic.operations.visits import check_in
 from clinic.queries import scope

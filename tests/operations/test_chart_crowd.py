@@ -10,7 +10,8 @@ from clinic.chart.versions import mouth_from
 from clinic.errors import Conflict, Unavailable
 from clinic.extensions import db
 from clinic.models import Chart, ChartEntry, ChartVersion, Patient, SignOff, SignOffStatus, User, VersionReason
-from clinic.operations.chart import chart_stroke, cut_version, enter_in_error, undo_stroke, verify_versions
+from clinic.operations.chart import chart_stroke, enter_in_error, undo_stroke
+from clinic.operations.chart_versions import cut_version, verify_versions
 from clinic.operations.sign_off import approve_chart, return_chart, send_chart, withdraw_chart
 from clinic.queries.chart import mouth_of
 from tests.crowd import ISOLATIONS, gather

@@ -10,15 +10,8 @@ from clinic.chart.rules import FOLLOW
 from clinic.chart.versions import difference, mouth_from, replay, said
 from clinic.errors import DomainError
 from clinic.models import ChartEntry, ChartVersion, VersionReason
-from clinic.operations.chart import (
-    change_entry,
-    chart_stroke,
-    cut_version,
-    enter_in_error,
-    restore_version,
-    undo_stroke,
-    verify_versions,
-)
+from clinic.operations.chart import change_entry, chart_stroke, enter_in_error, restore_version, undo_stroke
+from clinic.operations.chart_versions import cut_version, verify_versions
 from clinic.operations.visits import check_in
 from clinic.queries.chart import mouth_for, mouth_of
 from tests import soak

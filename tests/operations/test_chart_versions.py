@@ -11,14 +11,8 @@ from clinic.chart.versions import about_from, difference, digest, mouth_from, re
 from clinic.cli import verify_charts
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.models import AuditEvent, ChartVersion, Notice, SignOffStatus, Stage, VersionReason, VisitStatus
-from clinic.operations.chart import (
-    chart_stroke,
-    cut_left_open,
-    cut_version,
-    finish_first_charting,
-    restore_version,
-    verify_versions,
-)
+from clinic.operations.chart import chart_stroke, restore_version
+from clinic.operations.chart_versions import cut_left_open, cut_version, finish_first_charting, verify_versions
 from clinic.operations.handover import STAYS, Destination, Hands, carry_out, items_of
 from clinic.operations.queue import call_to_chair, move
 from clinic.operations.sign_off import approve_chart, return_chart, send_chart, withdraw_chart

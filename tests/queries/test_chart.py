@@ -8,7 +8,8 @@ from clinic import clock
 from clinic.chart.kinds import Presence, Status
 from clinic.extensions import db
 from clinic.models import OwnKind, VersionReason
-from clinic.operations.chart import change_entry, cut_version, enter_in_error, finish_first_charting
+from clinic.operations.chart import change_entry, enter_in_error
+from clinic.operations.chart_versions import cut_version, finish_first_charting
 from clinic.operations.sign_off import approve_chart, send_chart
 from clinic.queries.chart import (
     approved_before,

@@ -379,7 +379,7 @@ def test_the_first_charting_is_completed_once(app, world, kamal, at, charted, be
 
 
 def test_the_state_is_said_in_words(app, world, kamal, at, charted, browser_of):
-    from clinic.operations.chart import finish_first_charting
+    from clinic.operations.chart_versions import finish_first_charting
     from clinic.operations.sign_off import approve_chart, send_chart
 
     charted("36 mo car")

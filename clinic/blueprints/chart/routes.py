@@ -28,14 +28,8 @@ from clinic.chart.legends import LEGENDS
 from clinic.chart.teeth import Dentition, Numbering
 from clinic.errors import Conflict, DomainError
 from clinic.htmx import answer, done, go_to, is_htmx
-from clinic.operations.chart import (
-    NeedsReason,
-    change_entry,
-    chart_stroke,
-    enter_in_error,
-    finish_first_charting,
-    undo_stroke,
-)
+from clinic.operations.chart import NeedsReason, change_entry, chart_stroke, enter_in_error, undo_stroke
+from clinic.operations.chart_versions import finish_first_charting
 from clinic.operations.chart_view import choose_view
 from clinic.queries.chart import entry_for, history_of
 from clinic.queries.patients import patient_for

@@ -4,7 +4,8 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from clinic.forms import Form, SeenForm, VersionForm, one_line, stripped
-from clinic.operations.chart import NAME_LENGTH, REASON_LENGTH
+from clinic.operations.chart import REASON_LENGTH
+from clinic.operations.chart_versions import NAME_LENGTH
 
 
 class CutForm(Form):

@@ -19,7 +19,8 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.htmx import go_to, place
 from clinic.models import ChartVersion, VersionReason
-from clinic.operations.chart import cut_version, restore_version
+from clinic.operations.chart import restore_version
+from clinic.operations.chart_versions import cut_version
 from clinic.operations.sign_off import send_chart, withdraw_chart
 from clinic.prints import pdf_of
 from clinic.queries import chart as charts
