@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from clinic import clock
 from clinic.extensions import db
@@ -21,6 +20,7 @@ from clinic.queries.calls import (
     standings_for,
     turn_of,
 )
+from tests.queries_counted import counted
 from tests.scene import call_of, many_calls, put_in_queue, second_supervisor
 
 NOON = datetime(2031, 3, 3, 6, 30, tzinfo=UTC)  # 12:00 in Colombo
@@ -192,13 +192,8 @@ def test_queries_do_not_grow_with_the_line(session, world, whose):
         db.session.flush()
         db.session.expire_all()
         viewer = world.user(whose)
-        statements = []
-        listener = lambda *arguments: statements.append(arguments[2])  # noqa: E731
-        event.listen(db.engine, "before_cursor_execute", listener)
-        try:
+        with counted() as statements:
             found = calls_for(viewer) if whose == "silva" else standings_for(viewer, visits)
-        finally:
-            event.remove(db.engine, "before_cursor_execute", listener)
         assert found
         return len(statements)
 
