@@ -18,7 +18,7 @@ from clinic import audit, formatting, security, sessions, settings
 from clinic.errors import NotAllowed
 from clinic.extensions import db
 from clinic.htmx import is_htmx
-from clinic.models import AuthSession, Role, User
+from clinic.models import AuthSession, BrokenGlass, Role, User
 from clinic.once import UNSAFE
 from clinic.queries import scope
 from clinic.queries.glass import glasses_over
@@ -226,6 +226,7 @@ def enforce() -> ResponseReturnValue | None:
     """Refuse what is not declared, not signed in, locked, not permitted, or not from our own page. In that order."""
     audit.origin.set(audit.Origin(request.remote_addr or "", (request.user_agent.string or "")[:255]))
     scope.only_looking.set(request.method not in UNSAFE)
+    g.pop("glasses", None)  # of a request before, when whoever asks keeps the context
     if request.endpoint == "static":
         return None
     session = sessions.current()
@@ -289,11 +290,19 @@ def _refuse_through_glass(session: AuthSession) -> None:
     changes = request.method in UNSAFE or (
         adapter is not None and adapter.test(request.path, "POST")
     )  # or shows the form
-    if changes and patient_id in glasses_over(session.user):
+    if changes and patient_id in open_glasses(session.user):
         _tell_denial(session.user)
         raise NotAllowed(
             "You opened this record by breaking the glass: it can be read, not changed. Ask to be assigned to the patient."
         )
+
+
+def open_glasses(user: User) -> dict[int, BrokenGlass]:
+    """The glasses through which alone a person sees patients, by patient; asked for once in a request."""
+    if "glasses" not in g:
+        g.glasses = glasses_over(user)
+    found: dict[int, BrokenGlass] = g.glasses
+    return found
 
 
 def _tell_denial(user: User) -> None:

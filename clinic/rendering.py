@@ -13,7 +13,6 @@ from clinic.approvals.inbox import number_waiting
 from clinic.chart.drawing import ToothDrawn
 from clinic.chart.key import key_of
 from clinic.models import BrokenGlass, Patient
-from clinic.queries.glass import glasses_over
 from clinic.queries.notices import unread_notices
 
 
@@ -116,10 +115,7 @@ def glass_over(patient: Patient) -> BrokenGlass | None:
     """The broken glass through which alone the viewer sees this patient; then nothing on the page may change anything."""
     if not _may("BREAK_GLASS"):
         return None
-    if "glasses" not in g:
-        g.glasses = glasses_over(current_user)  # of a page with several patients: asked for once
-    glasses: dict[int, BrokenGlass] = g.glasses
-    return glasses.get(patient.id)
+    return access.open_glasses(current_user).get(patient.id)
 
 
 def may_chart(patient: Patient) -> bool:
