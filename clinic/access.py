@@ -213,12 +213,13 @@ def owner() -> str:
 def init_app(app: Flask) -> None:
     setattr(app.view_functions["static"], "access", Access(None, background=True, while_locked=True))  # noqa: B010
     app.before_request(enforce)
-    app.teardown_request(lambda _error: _forget_request())
+    app.teardown_request(_forget_request)
 
 
-def _forget_request() -> None:
+def _forget_request(_error: BaseException | None) -> None:
     """What a thread does after a request is nobody's look: it must not go on through a broken glass."""
     scope.only_looking.set(False)
+    g.pop("glasses", None)
     audit.origin.set(audit.Origin())
 
 
@@ -226,7 +227,6 @@ def enforce() -> ResponseReturnValue | None:
     """Refuse what is not declared, not signed in, locked, not permitted, or not from our own page. In that order."""
     audit.origin.set(audit.Origin(request.remote_addr or "", (request.user_agent.string or "")[:255]))
     scope.only_looking.set(request.method not in UNSAFE)
-    g.pop("glasses", None)  # of a request before, when whoever asks keeps the context
     if request.endpoint == "static":
         return None
     session = sessions.current()
@@ -290,17 +290,17 @@ def _refuse_through_glass(session: AuthSession) -> None:
     changes = request.method in UNSAFE or (
         adapter is not None and adapter.test(request.path, "POST")
     )  # or shows the form
-    if changes and patient_id in open_glasses(session.user):
+    if changes and patient_id in open_glasses():
         _tell_denial(session.user)
         raise NotAllowed(
             "You opened this record by breaking the glass: it can be read, not changed. Ask to be assigned to the patient."
         )
 
 
-def open_glasses(user: User) -> dict[int, BrokenGlass]:
-    """The glasses through which alone a person sees patients, by patient; asked for once in a request."""
+def open_glasses() -> dict[int, BrokenGlass]:
+    """The glasses through which alone whoever is signed in sees patients, by patient; asked for once in a request."""
     if "glasses" not in g:
-        g.glasses = glasses_over(user)
+        g.glasses = glasses_over(g.auth_session.user)
     found: dict[int, BrokenGlass] = g.glasses
     return found
 

@@ -1,7 +1,7 @@
 """The object store: Cloudflare R2, SeaweedFS, or any other S3. Raises StorageError, never the client's own errors.
 
 What may be large goes in and out by parts of `PART` bytes, of which two at most are in memory: one that fills or is sent on, and one
-on the wire. Every key is written once.
+on the wire. Every key is written once: what fits in one part is refused when the key is taken, of more parts the key is new.
 """
 
 import base64
@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -19,6 +19,7 @@ from botocore.client import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
 from flask import current_app
+from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 _lock = threading.Lock()
@@ -91,7 +92,7 @@ def _new_client() -> Any:
 
 
 @contextmanager
-def _asking(what: str = "The object store") -> Iterator[None]:
+def _asking(what: str) -> Iterator[None]:
     """The client's errors as ours. `what`: the object that is asked for."""
     try:
         yield
@@ -102,7 +103,7 @@ def _asking(what: str = "The object store") -> Iterator[None]:
         if code in ("PreconditionFailed", "412"):
             raise Taken(f"The object store holds {what} already.") from error
         raise StorageError(f"The object store refused what was asked about {what}: {code}.") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:
         raise StorageError("The object store does not answer.") from error
 
 
@@ -112,7 +113,7 @@ def _asking(what: str = "The object store") -> Iterator[None]:
 def is_reachable() -> bool:
     """Whether the bucket answers to our key. One request; no answer may take some seconds."""
     try:
-        with _asking():
+        with _asking("the bucket"):
             client().head_bucket(Bucket=_bucket())
     except StorageError:
         return False
@@ -137,7 +138,7 @@ def put_once(key: str, body: bytes) -> bool:
     """Store what is never to be written again; answers False, and writes nothing, when the key is taken. Raises StorageError."""
     try:
         with _asking(key):
-            client().put_object(Bucket=_bucket(), Key=key, Body=body, ChecksumSHA256=_base64(body), IfNoneMatch="*")
+            client().put_object(Bucket=_bucket(), Key=key, Body=body, ChecksumSHA256=_checksum(body), IfNoneMatch="*")
     except Taken:
         return False
     return True
@@ -174,7 +175,7 @@ class Incoming:
         self._digests: list[str] = []
         self._etags: list[str] = []
         self._upload = ""
-        self._is_ours = True
+        self._is_ours = False  # whether what is under the key may have come from here
         self._wire: ThreadPoolExecutor | None = None
         self._sending: Future[tuple[str, str]] | None = None
 
@@ -182,10 +183,12 @@ class Incoming:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._wire is not None:
+            self._wire.shutdown(
+                cancel_futures=True
+            )  # nothing is on the wire any more when the store is told to forget it
         if not self.is_finished:
             self.abort()
-        if self._wire is not None:
-            self._wire.shutdown()
 
     def write(self, data: bytes) -> int:
         """Take some more bytes; waits while a part is on the wire and the next one is full."""
@@ -216,9 +219,7 @@ class Incoming:
         return Stored(self.key, self.size, self._whole.hexdigest(), tuple(self._digests))
 
     def abort(self) -> None:
-        """Take back what was sent. Never raises."""
-        with suppress(StorageError):
-            self._wait()
+        """Take back what was sent, as far as the store answers."""
         with suppress(StorageError), _asking(self.key):
             if self._upload:
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=self.key, UploadId=self._upload)
@@ -227,18 +228,15 @@ class Incoming:
                 self._client.delete_object(Bucket=self._bucket, Key=self.key)
 
     def _put(self, body: bytes) -> None:
-        try:
-            with _asking(self.key):
-                self._client.put_object(
-                    Bucket=self._bucket, Key=self.key, Body=body, ChecksumSHA256=_base64(body), IfNoneMatch="*"
-                )
-        except Taken:
-            if read(self.key) != body:  # else by a first try of the client's, whose answer was lost
-                self._is_ours = False
-                raise
+        self._is_ours = True
+        if not put_once(self.key, body):
+            self._is_ours = False
+            if read(self.key) != body:  # else it is there by a first try whose answer was lost
+                raise Taken(f"The object store holds {self.key} already.")
         self._digests = [hashlib.sha256(body).hexdigest()] if body else []
 
     def _complete(self) -> None:
+        self._is_ours = True
         parts = [{"PartNumber": at, "ETag": etag} for at, etag in enumerate(self._etags, 1)]
         with suppress(Missing), _asking(self.key):  # no such upload any more: the answer to a first try was lost
             self._client.complete_multipart_upload(
@@ -279,12 +277,18 @@ class Incoming:
 def outgoing(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     """The bytes from `start` to before `stop`, part by part, each verified before it is handed out, the next one on its way meanwhile.
 
-    Raises Damaged, of a part that is not what was put there or of an object that became longer; Missing; StorageError.
+    It is read outside of the application too, as answers are. Raises Damaged, of a part that is not what was put there or of an object
+    that became longer; Missing; StorageError.
     """
-    stop = stored.size if stop is None else min(stop, stored.size)
-    ours, bucket = client(), _bucket()
-    numbers = range(start // PART, -(-stop // PART))
-    with ThreadPoolExecutor(1) as wire:
+    return _pieces(client(), _bucket(), stored, start, stored.size if stop is None else min(stop, stored.size))
+
+
+def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> Iterator[bytes]:
+    numbers = range(start // PART, -(-stop // PART)) if start < stop else range(0)
+    if not stored.size:
+        _check_empty(ours, bucket, stored)
+    wire = ThreadPoolExecutor(1)
+    try:
         coming = wire.submit(_part, ours, bucket, stored, numbers[0]) if numbers else None
         for number in numbers:
             assert coming is not None
@@ -292,6 +296,14 @@ def outgoing(stored: Stored, start: int = 0, stop: int | None = None) -> Iterato
             coming = wire.submit(_part, ours, bucket, stored, number + 1) if number + 1 in numbers else None
             begins = number * PART
             yield body[max(start - begins, 0) : stop - begins]
+    finally:
+        wire.shutdown(wait=False, cancel_futures=True)  # whoever went away waits for no part
+
+
+def _check_empty(ours: Any, bucket: str, stored: Stored) -> None:
+    with _asking(stored.key):
+        if ours.head_object(Bucket=bucket, Key=stored.key)["ContentLength"]:
+            raise Damaged(f"{stored.key} is longer than what was put there.")
 
 
 def _part(ours: Any, bucket: str, stored: Stored, number: int) -> bytes:
@@ -303,9 +315,11 @@ def _part(ours: Any, bucket: str, stored: Stored, number: int) -> bytes:
             if error.response["Error"]["Code"] == "InvalidRange":
                 raise Damaged(f"{stored.key} is shorter than what was put there.") from error
             raise
-        body: bytes = answer["Body"].read()
-    whole = answer.get("ContentRange", "").rpartition("/")[2]
-    if whole != str(stored.size) or hashlib.sha256(body).hexdigest() != stored.parts[number]:
+        with closing(answer["Body"]) as coming:
+            if answer.get("ContentRange") != f"bytes {first}-{last}/{stored.size}":
+                raise Damaged(f"{stored.key} is not as long as what was put there.")
+            body: bytes = coming.read()
+    if hashlib.sha256(body).hexdigest() != stored.parts[number]:
         raise Damaged(f"{stored.key} is not what was put there.")
     return body
 
@@ -325,7 +339,7 @@ class Held:
 
 def held(prefix: str, *, after: str = "") -> Iterator[Held]:
     """The objects whose keys begin with `prefix` and come after `after`, in order; a request per thousand. Raises StorageError."""
-    with _asking():
+    with _asking(prefix):
         pages = client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix, StartAfter=after)
         for page in pages:
             for item in page.get("Contents", ()):
@@ -339,16 +353,16 @@ def keys(prefix: str, *, after: str = "") -> Iterator[str]:
 
 def unfinished(prefix: str) -> Iterator[Held]:
     """The uploads that were begun and neither finished nor aborted. Raises StorageError."""
-    with _asking():
+    with _asking(prefix):
         for page in client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket(), Prefix=prefix):
             for item in page.get("Uploads", ()):
                 yield Held(item["Key"], item["Initiated"], upload=item["UploadId"])
 
 
-def abort(unfinished: Held) -> None:
+def abort(upload: Held) -> None:
     """Take back the parts of an unfinished upload. Safe to repeat. Raises StorageError."""
-    with suppress(Missing), _asking(unfinished.key):
-        client().abort_multipart_upload(Bucket=_bucket(), Key=unfinished.key, UploadId=unfinished.upload)
+    with suppress(Missing), _asking(upload.key):
+        client().abort_multipart_upload(Bucket=_bucket(), Key=upload.key, UploadId=upload.upload)
 
 
 def _bucket() -> str:
@@ -356,5 +370,5 @@ def _bucket() -> str:
     return bucket
 
 
-def _base64(body: bytes) -> str:
+def _checksum(body: bytes) -> str:
     return base64.b64encode(hashlib.sha256(body).digest()).decode()

@@ -4,7 +4,7 @@ import unicodedata
 
 
 def one_line(text: str) -> str:
-    """As it is kept where there is one line: a space between words, none around, and nothing that no font shows."""
+    """As it is kept where there is one line: a space between words, none around, no control characters."""
     return " ".join("".join(char for char in text if char.isspace() or unicodedata.category(char) != "Cc").split())
 
 

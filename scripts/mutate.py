@@ -39,6 +39,12 @@ SCOPE = ["tests/conventions/test_access.py", "tests/queries/test_scope.py"]
 NEAR = {
     "clinic/queries/scope.py": [f"tests/queries/test_{name}.py" for name in ("patients", "queue", "visits", "glass")],
     "clinic/queries/people.py": ["tests/routes/test_account.py"],
+    "clinic/queries/sign_offs.py": ["tests/queries/test_chart.py", "tests/routes/test_chart_versions.py"],
+    "clinic/operations/sign_off.py": [
+        "tests/operations/test_chart_versions.py",
+        "tests/routes/test_chart_versions.py",
+        "tests/routes/test_chart_approvals.py",
+    ],
     "clinic/access.py": [f"tests/routes/test_{name}.py" for name in ("auth", "lock", "account", "people")],
     "clinic/security.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
     "clinic/sessions.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],

@@ -176,10 +176,19 @@ def test_what_goes_in_comes_out(here, size):
 def test_any_stretch_comes_out(here):
     body, chance = bytes_of(2 * PART + 77), random.Random(7)
     kept = keep(body)
+    assert list(storage.outgoing(kept, 5, 5)) == []
     edges = [0, 1, PART - 1, PART, PART + 1, 2 * PART, len(body) - 1, len(body)]
     for _ in range(12):
         start, stop = sorted(chance.sample(edges, 2))
         assert b"".join(storage.outgoing(kept, start, stop)) == body[start:stop]
+
+
+def test_it_comes_out_after_the_request_too(store, using):
+    """An answer is sent when the application's context is gone."""
+    with using(store):
+        storage.ensure_bucket()
+        pieces = storage.outgoing(keep(bytes_of(PART + 5)))
+    assert b"".join(pieces) == bytes_of(PART + 5)
 
 
 @pytest.mark.parametrize("size", [10, PART + 10, 2 * PART + 10])
@@ -193,6 +202,28 @@ def test_what_is_given_up_leaves_nothing(here, size):
         keep(bytes_of(size), most=size - 1)
     assert list(storage.keys("docs/")) == []
     assert list(storage.unfinished("docs/")) == []
+
+
+def test_a_fault_of_our_own_on_the_way_leaves_nothing_either(here, monkeypatch):
+    def answered_strangely(**_):
+        time.sleep(0.2)
+        return {}
+
+    with suppress(KeyError), storage.Incoming("docs/strange", most=10**9) as incoming:
+        monkeypatch.setattr(storage.client(), "upload_part", answered_strangely)
+        incoming.write(bytes_of(3 * PART))
+    assert list(storage.unfinished("docs/")) == []
+
+
+def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch):
+    kept = keep(bytes_of(3 * PART))
+    real = storage._part
+    monkeypatch.setattr(storage, "_part", lambda *asked: (time.sleep(1.0 if asked[-1] else 0), real(*asked))[1])
+    pieces = storage.outgoing(kept)
+    next(pieces)
+    began = time.monotonic()
+    pieces.close()
+    assert time.monotonic() - began < 0.7
 
 
 def test_an_upload_of_somebody_who_died_is_found_and_taken_back(here, store):
@@ -222,6 +253,13 @@ def test_what_is_not_as_it_was_put_there_is_never_handed_out(here, store):
     storage.delete(kept.key)
     with pytest.raises(storage.Missing):
         list(storage.outgoing(kept))
+    nothing = keep(b"")
+    storage.client().put_object(Bucket=store.bucket, Key=nothing.key, Body=b"x")
+    with pytest.raises(storage.Damaged):
+        list(storage.outgoing(nothing))
+    storage.delete(nothing.key)
+    with pytest.raises(storage.Missing):
+        list(storage.outgoing(nothing))
 
 
 def test_a_first_try_whose_answer_was_lost_counts(here, monkeypatch):
@@ -265,7 +303,7 @@ def test_the_double_refuses_what_r2_refuses(weed, r2):
         return refused.value.response["Error"]["Code"]
 
     assert code(usual.put_object, Body=b"x", **at) == "NotImplemented"  # a checksum as a trailer
-    given = {"ChecksumSHA256": storage._base64(b"x"), "Body": b"x"}
+    given = {"ChecksumSHA256": storage._checksum(b"x"), "Body": b"x"}
     assert usual.put_object(**given, **at)["ETag"]
     assert code(usual.put_object, ACL="public-read", **given, **at) == "NotImplemented"
     assert code(usual.put_object, Tagging="a=b", **given, **at) == "NotImplemented"

@@ -45,7 +45,7 @@ VIEWS = {
     "brace": (outlines.ZONES - 24, outlines.BRACE + 8),
     "number": (outlines.NUMBER - 14, outlines.NUMBER + 14),
 }
-FIGURE = 2  # how many strokes are the five zones; they are the last of a body
+FIGURE_STROKES = 2  # how many strokes are the five zones; they are the last of a body
 # Sorts of extra teeth as they are written beside them.
 SORTS = {"mesiodens": "mesio", "paramolar": "para", "distomolar": "disto", "supplemental": "suppl"}
 # Kinds that speak of a place rather than of the tooth in it: drawn whether the tooth is there or not.
@@ -250,8 +250,8 @@ class _Board:
         top, low = 0 if True in uppers else middle, height if False in uppers else middle
         if self.view == "extra":
             frames = [frame for frame in frames if frame.scale == EXTRA_SIZE]
-            middle = frames[0].at(24, 0)[0]
-            left, right = middle - 36, middle + 36
+            x = frames[0].at(24, 0)[0]
+            left, right = x - 36, x + 36
         if self.view and len(uppers) == 1:
             neck, side = frames[0].y, frames[0].outline.sy
             top, low = sorted(neck + side * row for row in VIEWS[self.view])
@@ -353,9 +353,9 @@ class _Board:
         if self.view not in ("", "number", "extra"):
             said = []  # they are outside of a close picture, or in pieces
         if self.view in ("zones", "brace"):
-            body = body[-FIGURE:]
+            body = body[-FIGURE_STROKES:]
         elif self.view in ("side", "crown", "crown and root"):
-            body = body[:-FIGURE]
+            body = body[:-FIGURE_STROKES]
         return ToothDrawn(
             key=key,
             label="" if self.is_part else words.tooth_sentence(self.mouth, key, self.numbering),

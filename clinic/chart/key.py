@@ -95,7 +95,7 @@ def sample(kind: Kind, status: Status, details: dict[str, str]) -> tuple[Mouth, 
     pairs = SAMPLE_TEETH.get(kind.code, (("36", ""),))
     if kind.scope in (Scope.SPAN, Scope.ARCH) and kind.code not in SAMPLE_TEETH:
         pairs = tuple((key, kind.roles[0] if kind.roles else "") for key in ("13", "12", "11"))
-    if beside := EXTRA_BESIDE.get(details.get("type", "")) if kind.code == "supernumerary" else None:
+    if kind.code == "supernumerary" and (beside := EXTRA_BESIDE.get(details.get("type", ""))):
         pairs = (("S1", ""), (beside, "beside"))
     of_surfaces = kind.scope is Scope.SURFACES and not kind.may_be_whole
     surfaces = SAMPLE_SURFACES.get(kind.code, "MO") if of_surfaces else ""
@@ -150,8 +150,10 @@ VIEW_OF_RULE = {
 
 
 def _view(kind: Kind) -> str:
-    if kind.code in ("supernumerary", "exfoliated"):
-        return "extra" if kind.code == "supernumerary" else "zones"
+    if kind.code == "supernumerary":
+        return "extra"
+    if kind.code == "exfoliated":
+        return "zones"
     if kind.drawing.rule == "bar" and kind.drawing.pattern in ("double", "wavy"):
         return "zones" if kind.drawing.pattern == "double" else "lane"
     if kind.drawing.rule in VIEW_OF_RULE:

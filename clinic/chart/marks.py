@@ -56,7 +56,7 @@ SIZES = {"S": 4.0, "M": 6.5, "L": 9.0}
 
 
 class Stroke(NamedTuple):
-    """A path. What is None or empty is as its mark says: while it is drawn, the dash too."""
+    """A path. What is None or empty is as its mark says; a dash that is None as its status, fitted to the width by `mark_of`."""
 
     d: str
     fill: str = "none"

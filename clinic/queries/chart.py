@@ -1,7 +1,7 @@
 """A patient's chart: how it stands, how it stood, and its versions. The number of queries depends neither on entries nor on versions."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -94,7 +94,7 @@ def charted_for(viewer: User, patient_id: int) -> Charted | None:
     return Charted(patient, chart, _mouth(patient, chart), chart.stroke if chart else 0, number or 0, stroke or 0)
 
 
-def mouth_for(viewer: User, patient_id: int) -> ChartNow | None:
+def chart_for(viewer: User, patient_id: int) -> ChartNow | None:
     """How a patient's chart stands, and with the supervisors; None for a patient the viewer may not see. Six queries at most."""
     found = charted_for(viewer, patient_id)
     if found is None:
@@ -117,12 +117,11 @@ def mouth_for(viewer: User, patient_id: int) -> ChartNow | None:
     )
 
 
-def mouth_as_of(charted: Charted, at: datetime) -> Charted:
+def mouth_as_of(charted: Charted, at: datetime) -> Mouth:
     """How a chart stood at an instant, by what had been written by then. Of one that was asked for by somebody who may see it."""
     patient = charted.patient
     wrote = select(func.max(ChartEntry.stroke)).where(ChartEntry.patient_id == patient.id, ChartEntry.entered_at <= at)
-    stroke = db.session.execute(wrote).scalar() or 0
-    return replace(charted, mouth=_mouth(patient, charted.chart, upto=stroke), stroke=stroke)
+    return _mouth(patient, charted.chart, upto=db.session.execute(wrote).scalar() or 0)
 
 
 def mouth_of(patient_id: int, *, upto: int | None = None) -> Mouth:

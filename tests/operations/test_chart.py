@@ -23,7 +23,7 @@ from clinic.operations.chart_versions import finish_first_charting
 from clinic.operations.sign_off import approve_chart, send_chart
 from clinic.operations.visits import check_in
 from clinic.queries import scope
-from clinic.queries.chart import entry_for, history_of, mouth_for
+from clinic.queries.chart import chart_for, entry_for, history_of
 
 
 def caries(tooth: str, surfaces: str = "MO", **more) -> Entry:
@@ -36,17 +36,17 @@ def missing(tooth: str) -> Entry:
 
 def test_a_stroke_is_on_the_chart(session, world):
     kamal, fernando = world.user("kamal"), world.patient("fernando")
-    before = mouth_for(kamal, fernando.id)
+    before = chart_for(kamal, fernando.id)
     assert before.chart is None
     assert before.initial
     assert before.mouth.presence("36") is Presence.PRESENT
     chart_stroke(fernando, entries=[caries("36", "OM"), missing("48")], seen=0, actor=kamal)
-    charted = mouth_for(kamal, fernando.id)
+    charted = chart_for(kamal, fernando.id)
     assert charted.stroke == 1
     assert charted.mouth.presence("48") is Presence.MISSING
     (entry,) = charted.mouth.on("36")
     assert (entry.surfaces, entry.details, entry.entered_by) == ("MO", {"icdas": "4"}, "Kamal Dias")
-    assert mouth_for(world.user("leela"), fernando.id) is None
+    assert chart_for(world.user("leela"), fernando.id) is None
 
 
 def test_whoever_was_slower_is_told_both_texts(session, world):
@@ -71,14 +71,14 @@ def here(world, session):
 class TestAStroke:
     def test_begins_with_the_teeth_of_the_age_or_those_said(self, session, world):
         wu, omar = world.patient("wu"), world.user("omar")  # eleven
-        assert mouth_for(omar, wu.id).mouth.dentition is Dentition.MIXED
+        assert chart_for(omar, wu.id).mouth.dentition is Dentition.MIXED
         chart_stroke(wu, entries=[missing("48")], seen=0, dentition="edentulous", reason="Told so", actor=omar)
-        assert mouth_for(omar, wu.id).mouth.presence("11") is Presence.MISSING
+        assert chart_for(omar, wu.id).mouth.presence("11") is Presence.MISSING
         with pytest.raises(Conflict, match="began with no teeth"):
             chart_stroke(wu, entries=[missing("47")], seen=1, dentition="mixed", reason="Told so", actor=omar)
         undo_stroke(wu, stroke=1, actor=omar)
         chart_stroke(wu, entries=[missing("16")], seen=2, dentition="mixed", actor=omar)  # nothing was on it any more
-        assert mouth_for(omar, wu.id).mouth.presence("55") is Presence.PRESENT
+        assert chart_for(omar, wu.id).mouth.presence("55") is Presence.PRESENT
 
     @pytest.mark.parametrize(
         ("entry", "why"),
@@ -127,7 +127,7 @@ class TestAStroke:
         session.flush()
         with pytest.raises(DomainError, match="no longer used"):
             chart_stroke(fernando, entries=[entry], seen=1, actor=kamal)
-        (charted,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (charted,) = chart_for(kamal, fernando.id).mouth.on("36")
         enter_in_error(fernando, entry_id=charted.id, seen=1, reason="Not a pipe", actor=kamal)
 
     def test_is_refused_to_whoever_is_not_given_the_patient(self, session, world):
@@ -152,12 +152,12 @@ class TestAStroke:
         session.flush()
         scope.only_looking.set(True)
         try:
-            assert mouth_for(kamal, nadia.id) is not None
+            assert chart_for(kamal, nadia.id) is not None
             with pytest.raises(NoResultFound):
                 chart_stroke(nadia, entries=[caries("36")], seen=0, actor=kamal)
         finally:
             scope.only_looking.set(False)
-        assert mouth_for(kamal, nadia.id) is None
+        assert chart_for(kamal, nadia.id) is None
 
     def test_an_archived_record_is_not_written_on(self, session, world):
         fernando = world.patient("fernando")
@@ -177,7 +177,7 @@ class TestAStroke:
             chart_stroke(fernando, entries=[primary], seen=1, actor=kamal)
         assert asked.value.remarks
         chart_stroke(fernando, entries=[primary], seen=1, reason="Seen on  the radiograph", actor=kamal)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("55")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("55")
         assert entry.reason == "Seen on the radiograph"
 
     def test_another_of_a_jaw_touches_the_jaw(self, session, world):
@@ -198,7 +198,7 @@ class TestWorkDoneHere:
                 chart_stroke(fernando, entries=[filling("36", status)], seen=0, actor=kamal)
         check_in(world.visit("fernando"), actor=world.user("ruwan"))
         chart_stroke(fernando, entries=[filling("36", Status.COMPLETED)], seen=0, actor=kamal)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         assert (entry.performer, entry.visit_id, entry.dated) == ("Kamal Dias", world.visits["fernando"], clock.today())
 
     def test_is_performed_by_somebody_who_has_the_patient(self, session, world, here):
@@ -209,15 +209,15 @@ class TestWorkDoneHere:
                 chart_stroke(fernando, entries=[entry], seen=0, actor=kamal)
         by_silva = filling("36", Status.COMPLETED, performer_id=world.people["silva"])
         chart_stroke(fernando, entries=[by_silva], seen=0, actor=kamal)
-        assert mouth_for(kamal, fernando.id).mouth.on("36")[0].performer == "Dr Sunil Silva"
+        assert chart_for(kamal, fernando.id).mouth.on("36")[0].performer == "Dr Sunil Silva"
 
     def test_goes_from_planned_over_begun_to_completed_in_one_thread(self, session, world, here):
         kamal, fernando = world.user("kamal"), world.patient("fernando")
         chart_stroke(fernando, entries=[filling("36")], seen=0, actor=kamal)
         for seen, status in ((1, Status.IN_PROCESS), (2, Status.COMPLETED)):
-            (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+            (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
             change_entry(fernando, entry_id=entry.id, seen=seen, status=status, actor=kamal)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         history = history_of(kamal, fernando.id, "36")
         assert [each.status for each in history] == [Status.COMPLETED, Status.IN_PROCESS, Status.PLANNED]
         assert {each.thread for each in history} == {entry.thread}
@@ -227,19 +227,19 @@ class TestWorkDoneHere:
     def test_goes_on_from_a_thread_by_a_stroke(self, session, world, here):
         kamal, fernando = world.user("kamal"), world.patient("fernando")
         chart_stroke(fernando, entries=[filling("36")], seen=0, actor=kamal)
-        (planned,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (planned,) = chart_for(kamal, fernando.id).mouth.on("36")
         done = filling("36", Status.COMPLETED, thread=planned.thread)
         with pytest.raises(DomainError, match="Two parts of this change the same entry"):
             chart_stroke(fernando, entries=[done, done], seen=1, actor=kamal)
         chart_stroke(fernando, entries=[done], seen=1, actor=kamal)
-        assert [each.status for each in mouth_for(kamal, fernando.id).mouth.on("36")] == [Status.COMPLETED]
+        assert [each.status for each in chart_for(kamal, fernando.id).mouth.on("36")] == [Status.COMPLETED]
         with pytest.raises(DomainError, match="no longer on the chart"):
             chart_stroke(fernando, entries=[filling("36", thread=987654)], seen=2, actor=kamal)
 
     def test_is_an_error_only_by_a_supervisor_once_it_was_approved(self, session, world, here):
         kamal, silva, fernando = world.user("kamal"), world.user("silva"), world.patient("fernando")
         chart_stroke(fernando, entries=[filling("36", Status.COMPLETED)], seen=0, actor=kamal)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         with pytest.raises(DomainError, match="not rolled back"):
             change_entry(fernando, entry_id=entry.id, seen=1, status=Status.PLANNED, reason="It came out", actor=silva)
         error = {"entry_id": entry.id, "seen": 1, "reason": "It was 46"}
@@ -252,18 +252,18 @@ class TestWorkDoneHere:
         with pytest.raises(DomainError, match="approved in version 1"):
             change_entry(fernando, entry_id=entry.id, seen=1, surfaces="O", reason="Smaller", actor=kamal)
         enter_in_error(fernando, **error, actor=silva)
-        assert mouth_for(kamal, fernando.id).mouth.on("36") == []
+        assert chart_for(kamal, fernando.id).mouth.on("36") == []
 
     def test_stays_approved_when_a_supervisor_has_corrected_it(self, session, world, here):
         kamal, silva, fernando = world.user("kamal"), world.user("silva"), world.patient("fernando")
         chart_stroke(fernando, entries=[filling("36")], seen=0, actor=kamal)
-        (planned,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (planned,) = chart_for(kamal, fernando.id).mouth.on("36")
         change_entry(fernando, entry_id=planned.id, seen=1, status=Status.COMPLETED, actor=kamal)
         sent = send_chart(fernando, words="", seen=2, actor=kamal)
         approve_chart(sent.id, version=sent.version, actor=silva)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         change_entry(fernando, entry_id=entry.id, seen=2, surfaces="O", reason="Smaller", actor=silva)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         with pytest.raises(DomainError, match="approved in version 1"):
             enter_in_error(fernando, entry_id=entry.id, seen=3, reason="It was 46", actor=kamal)
         enter_in_error(fernando, entry_id=entry.id, seen=3, reason="It was 46", actor=silva)
@@ -280,11 +280,11 @@ class TestCorrecting:
     def test_an_error_stays_in_the_history_with_its_reason(self, session, world):
         kamal, fernando = world.user("kamal"), world.patient("fernando")
         chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         with pytest.raises(DomainError, match="Write why"):
             enter_in_error(fernando, entry_id=entry.id, seen=1, reason="", actor=kamal)
         enter_in_error(fernando, entry_id=entry.id, seen=1, reason="It was 46", actor=kamal)
-        assert mouth_for(kamal, fernando.id).mouth.on("36") == []
+        assert chart_for(kamal, fernando.id).mouth.on("36") == []
         assert [(each.status, each.reason) for each in history_of(kamal, fernando.id, "36")] == [
             (Status.ENTERED_IN_ERROR, "It was 46"),
             (Status.FINDING, ""),
@@ -295,11 +295,11 @@ class TestCorrecting:
     def test_a_correction_says_what_it_corrects(self, session, world):
         kamal, fernando = world.user("kamal"), world.patient("fernando")
         chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
-        (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
         with pytest.raises(DomainError, match="already says this"):
             change_entry(fernando, entry_id=entry.id, seen=1, surfaces="OM", actor=kamal)
         change_entry(fernando, entry_id=entry.id, seen=1, surfaces="DOM", details={"icdas": "5"}, actor=kamal)
-        (after,) = mouth_for(kamal, fernando.id).mouth.on("36")
+        (after,) = chart_for(kamal, fernando.id).mouth.on("36")
         assert (after.surfaces, after.details["icdas"], after.thread) == ("MOD", "5", entry.id)
 
     def test_an_entry_of_another_patient_is_not_found(self, session, world):
@@ -307,7 +307,7 @@ class TestCorrecting:
         fernando, perera = world.patient("fernando"), world.patient("perera")
         chart_stroke(perera, entries=[caries("36")], seen=0, actor=leela)
         chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
-        (entry,) = mouth_for(leela, perera.id).mouth.on("36")
+        (entry,) = chart_for(leela, perera.id).mouth.on("36")
         for write in (
             lambda: enter_in_error(fernando, entry_id=entry.id, seen=1, reason="An error", actor=kamal),
             lambda: change_entry(fernando, entry_id=entry.id, seen=1, surfaces="O", actor=kamal),
@@ -327,9 +327,9 @@ class TestCorrecting:
         )
         impacted = Entry("impacted", Status.FINDING, (("48", ""),), details={"angle": "mesial"})
         chart_stroke(fernando, entries=[impacted], seen=1, reason="Radiograph", actor=kamal)
-        planned = next(each for each in mouth_for(kamal, fernando.id).mouth.on("48") if each.kind == "extraction")
+        planned = next(each for each in chart_for(kamal, fernando.id).mouth.on("48") if each.kind == "extraction")
         change_entry(fernando, entry_id=planned.id, seen=2, status=Status.COMPLETED, reason="Under local", actor=kamal)
-        assert mouth_for(kamal, fernando.id).mouth.presence("48") is Presence.EXTRACTED
+        assert chart_for(kamal, fernando.id).mouth.presence("48") is Presence.EXTRACTED
 
 
 class TestUndo:
@@ -341,9 +341,9 @@ class TestUndo:
         with clock.frozen(clock.now() + timedelta(hours=1)), pytest.raises(DomainError, match="minutes ago"):
             undo_stroke(fernando, stroke=1, actor=kamal)
         undo_stroke(fernando, stroke=1, actor=kamal)
-        assert mouth_for(kamal, fernando.id).mouth.entries == ()
+        assert chart_for(kamal, fernando.id).mouth.entries == ()
         undo_stroke(fernando, stroke=2, actor=kamal)  # undoing what was undone
-        assert len(mouth_for(kamal, fernando.id).mouth.entries) == 1
+        assert len(chart_for(kamal, fernando.id).mouth.entries) == 1
         chart_stroke(fernando, entries=[caries("46")], seen=3, actor=silva)
         with pytest.raises(Conflict, match="Dr Sunil Silva wrote on this chart after it"):
             undo_stroke(fernando, stroke=3, actor=kamal)
@@ -366,4 +366,4 @@ def test_going_back_over_what_was_approved_needs_a_supervisor(session, world, he
     with pytest.raises(DomainError, match="approved in version 2"):
         restore_version(fernando, **back, actor=kamal)
     restore_version(fernando, **back, actor=silva)
-    assert mouth_for(kamal, fernando.id).mouth.entries == ()
+    assert chart_for(kamal, fernando.id).mouth.entries == ()

@@ -13,7 +13,7 @@ from clinic.models import ChartEntry, ChartVersion, VersionReason
 from clinic.operations.chart import change_entry, chart_stroke, enter_in_error, restore_version, undo_stroke
 from clinic.operations.chart_versions import cut_version, verify_versions
 from clinic.operations.visits import check_in
-from clinic.queries.chart import mouth_for, mouth_of
+from clinic.queries.chart import chart_for, mouth_of
 from tests import soak
 from tests.chart.histories import some_entry
 
@@ -36,16 +36,16 @@ def test_a_random_history(session, world, number):
     dice = random.Random(soak.daily_seed() + number)
     fernando, silva, kamal = world.patient("fernando"), world.user("silva"), world.user("kamal")
     check_in(world.visit("fernando"), actor=world.user("ruwan"))
-    mouths = {0: mouth_for(silva, fernando.id).mouth}
+    mouths = {0: chart_for(silva, fernando.id).mouth}
     versions: dict[int, list] = {}
     done = dict.fromkeys(("chart", "change", "error", "undo", "restore", "cut"), 0)
 
     def seen() -> int:
-        return mouth_for(silva, fernando.id).stroke
+        return chart_for(silva, fernando.id).stroke
 
     def act(name: str) -> None:
         actor = dice.choice((silva, kamal))
-        mouth, stroke = mouth_for(actor, fernando.id).mouth, seen()
+        mouth, stroke = chart_for(actor, fernando.id).mouth, seen()
         if name == "chart":
             entries = [some_entry(dice, mouth) for _ in range(dice.randrange(1, 4))]
             chart_stroke(fernando, entries=entries, seen=stroke, reason=REASON, actor=actor)

@@ -7,7 +7,7 @@ from clinic.chart.line import read
 from clinic.chart.teeth import Numbering
 from clinic.errors import DomainError
 from clinic.operations.chart import NeedsReason, chart_stroke
-from clinic.queries.chart import mouth_for
+from clinic.queries.chart import chart_for
 
 
 @pytest.fixture
@@ -16,11 +16,11 @@ def chart(context, world):
     kamal, fernando = world.user("kamal"), world.patient("fernando")
 
     def charted(line, reason=""):
-        before = mouth_for(kamal, fernando.id)
+        before = chart_for(kamal, fernando.id)
         reading = read(line, before.mouth, numbering=kamal.numbering, today=clock.today())
         assert reading.is_whole, reading.problems
         chart_stroke(fernando, entries=reading.entries, seen=before.stroke, reason=reason, actor=kamal)
-        return mouth_for(kamal, fernando.id).mouth
+        return chart_for(kamal, fernando.id).mouth
 
     return charted
 

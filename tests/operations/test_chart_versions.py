@@ -17,7 +17,7 @@ from clinic.operations.handover import STAYS, Destination, Hands, carry_out, ite
 from clinic.operations.queue import call_to_chair, move
 from clinic.operations.sign_off import approve_chart, return_chart, send_chart, withdraw_chart
 from clinic.operations.visits import check_in
-from clinic.queries.chart import mouth_for, version_by_code, version_for, versions_of
+from clinic.queries.chart import chart_for, version_by_code, version_for, versions_of
 from tests.operations.test_chart import caries, missing
 
 
@@ -46,7 +46,7 @@ def test_the_first_version_is_the_initial_odontogram(fernando, kamal, session):
     first = version_for(kamal, fernando.id, 1)
     assert named.before_sha256 == first.sha256 == digest("", first.body)
     assert about_from(first.body)["patient"] == "Nimali Fernando"
-    assert mouth_from(first.body) == mouth_for(kamal, fernando.id).mouth
+    assert mouth_from(first.body) == chart_for(kamal, fernando.id).mouth
     assert cut_version(fernando, why=VersionReason.SENT, actor=kamal) is None  # nothing changed since
     with pytest.raises(Conflict, match="initial odontogram was cut"):
         finish_first_charting(fernando, actor=kamal)
@@ -57,7 +57,7 @@ def test_a_healthy_mouth_has_an_initial_odontogram_too(fernando, kamal):
     version = finish_first_charting(fernando, actor=kamal)
     assert version.number == 1
     assert mouth_from(version.body).entries == ()
-    assert not mouth_for(kamal, fernando.id).initial
+    assert not chart_for(kamal, fernando.id).initial
 
 
 def test_a_visit_that_completes_cuts_what_was_charted_in_it(fernando, kamal, world):
@@ -90,7 +90,7 @@ def test_going_back_loses_nothing(fernando, kamal, session):
     then = mouth_from(first.body)
     chart_stroke(fernando, entries=[caries("46")], seen=1, actor=kamal)
     restore_version(fernando, number=1, seen=2, reason="Charted on the wrong patient", actor=kamal)
-    charted = mouth_for(kamal, fernando.id)
+    charted = chart_for(kamal, fernando.id)
     assert charted.stroke == 3
     assert charted.mouth == then
     with pytest.raises(DomainError, match="stands as in version 1 already"):
@@ -122,15 +122,15 @@ def test_versions_are_read_anew(fernando, kamal, session):
 def test_an_approval_is_bound_to_what_was_sent(fernando, kamal, silva, session):
     chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
     sent = send_chart(fernando, words="First charting", seen=1, actor=kamal)
-    assert mouth_for(kamal, fernando.id).pending.id == sent.id
+    assert chart_for(kamal, fernando.id).pending.id == sent.id
     approved = approve_chart(sent.id, version=sent.version, actor=silva)
     assert approved.status is SignOffStatus.APPROVED
     assert approved.sha256 == version_for(kamal, fernando.id, 1).sha256
     told = session.scalars(select(Notice.sentence).where(Notice.user_id == kamal.id)).one()
     assert told == f"Dr Sunil Silva approved version 1 of the chart of {fernando.code}."
-    assert not mouth_for(kamal, fernando.id).changed_since
+    assert not chart_for(kamal, fernando.id).changed_since
     chart_stroke(fernando, entries=[caries("46")], seen=1, actor=kamal)
-    charted = mouth_for(kamal, fernando.id)
+    charted = chart_for(kamal, fernando.id)
     assert charted.changed_since
     assert charted.changed_by == "Kamal Dias"
     assert charted.approved.chart_version.number == 1

@@ -13,7 +13,7 @@ from clinic.models import AuditEvent, ChartEntry, OwnKind
 from clinic.operations import own_kinds
 from clinic.operations.chart import chart_stroke
 from clinic.operations.own_kinds import add_own_kind, bring_own_kind_back, change_own_kind, retire_own_kind
-from clinic.queries.chart import catalogue, mouth_for
+from clinic.queries.chart import catalogue, chart_for
 from clinic.queries.own_kinds import every_own_kind, own_kind_for
 from tests.chart.mouths import charted
 
@@ -49,12 +49,12 @@ def test_one_that_is_added_is_in_the_catalogue_under_a_code_that_stays(varnish):
 
 def test_it_charts_compares_and_is_told_like_the_rest(varnish, adel, world, session):
     kamal, fernando = world.user("kamal"), world.patient("fernando")
-    mouth = mouth_for(kamal, fernando.id).mouth
+    mouth = chart_for(kamal, fernando.id).mouth
     reading = read("36 ob varnish ex", mouth, today=clock.today())
     assert reading.meaning == ("36, occlusal-buccal: Varnish, existing, done elsewhere",)
     chart_stroke(fernando, entries=reading.entries, seen=0, actor=kamal)
     retire_own_kind(varnish.id, version=varnish.version, actor=adel)
-    after = mouth_for(kamal, fernando.id).mouth
+    after = chart_for(kamal, fernando.id).mouth
     row = next(row for row in table_of(after) if row.key == "36")
     assert [said.words for said in row.done] == ["occlusal-buccal: Varnish, existing, done elsewhere"]
     again = read("37 o varnish ex", after, today=clock.today())
@@ -137,7 +137,7 @@ def test_there_are_not_more_than_one_can_choose_among(adel, varnish, monkeypatch
 def test_the_list_says_which_are_charted_and_puts_retired_ones_last(varnish, adel, world):
     other = add_own_kind(**VARNISH | {"name": "Gel", "word": "gel"}, actor=adel)
     kamal, fernando = world.user("kamal"), world.patient("fernando")
-    mouth = mouth_for(kamal, fernando.id).mouth
+    mouth = chart_for(kamal, fernando.id).mouth
     chart_stroke(fernando, entries=read("36 o gel ex", mouth, today=clock.today()).entries, seen=0, actor=kamal)
     retire_own_kind(other.id, version=other.version, actor=adel)
     assert [(state.kind.name, state.is_charted) for state in every_own_kind(adel)] == [

@@ -14,12 +14,12 @@ from clinic.operations.sign_off import approve_chart, send_chart
 from clinic.queries.chart import (
     approved_before,
     catalogue,
+    chart_for,
     charted_for,
     entry_for,
     history_of,
     markers_of,
     mouth_as_of,
-    mouth_for,
     version_by_code,
     version_for,
     versions_of,
@@ -52,7 +52,7 @@ def test_a_chart_costs_the_same_with_a_hundred_entries(fernando, kamal):
 
     def all_of_it():
         return [
-            queries(lambda: mouth_for(kamal, fernando.id)),
+            queries(lambda: chart_for(kamal, fernando.id)),
             queries(lambda: versions_of(kamal, fernando.id)),
             queries(lambda: history_of(kamal, fernando.id, "36")),
             queries(lambda: markers_of(kamal, fernando.id)),
@@ -65,7 +65,7 @@ def test_a_chart_costs_the_same_with_a_hundred_entries(fernando, kamal):
             cut_version(fernando, why=VersionReason.NAMED, name=f"At {number}", actor=kamal)
     assert all_of_it() == few
     assert few[0] <= 6 + 2  # of which two read the viewer and the patient again, whom the test made the session forget
-    assert len(mouth_for(kamal, fernando.id).mouth.entries) == 101
+    assert len(chart_for(kamal, fernando.id).mouth.entries) == 101
 
 
 def test_a_stroke_costs_the_same_with_a_hundred_entries(fernando, kamal):
@@ -81,9 +81,9 @@ def test_nothing_of_another_patient(fernando, kamal, world):
     chart_line(fernando, "36 mo car", actor=kamal)
     version = finish_first_charting(fernando, actor=kamal)
     sent = send_chart(fernando, words="", seen=1, actor=kamal)
-    (entry,) = mouth_for(kamal, fernando.id).mouth.on("36")
+    (entry,) = chart_for(kamal, fernando.id).mouth.on("36")
     for stranger in (leela, sato, world.user("adel")):
-        assert mouth_for(stranger, fernando.id) is None
+        assert chart_for(stranger, fernando.id) is None
         assert charted_for(stranger, fernando.id) is None
         assert entry_for(stranger, fernando.id, entry.id) is None
         assert history_of(stranger, fernando.id, "36") == []
@@ -103,16 +103,15 @@ def test_the_chart_as_it_was(fernando, kamal):
     for number, line in enumerate(("36 mo car", "48 miss", "46 o comp plan")):
         with clock.frozen(began + timedelta(minutes=number)):
             chart_line(fernando, line, actor=kamal)
-    (planned,) = mouth_for(kamal, fernando.id).mouth.on("46")
+    (planned,) = chart_for(kamal, fernando.id).mouth.on("46")
     with clock.frozen(began + timedelta(minutes=10)):
         enter_in_error(fernando, entry_id=planned.id, seen=3, reason="It was 47", actor=kamal)
     now = charted_for(kamal, fernando.id)
     strokes = {-1: 0, 0: 1, 1: 2, 2: 3, 5: 3, 10: 4}
     for minutes, stroke in strokes.items():
         then = mouth_as_of(now, began + timedelta(minutes=minutes))
-        assert then.stroke == stroke
-        assert len(then.mouth.entries) == (0, 1, 2, 3, 2)[stroke]
-    assert mouth_as_of(now, began).mouth.presence("48") is Presence.PRESENT
+        assert len(then.entries) == (0, 1, 2, 3, 2)[stroke]
+    assert mouth_as_of(now, began).presence("48") is Presence.PRESENT
 
 
 def test_history_is_of_the_tooth_alone(fernando, kamal):
@@ -123,7 +122,7 @@ def test_history_is_of_the_tooth_alone(fernando, kamal):
     assert [entry.kind for entry in history_of(kamal, fernando.id, "13")] == ["note", "caries"]
     assert history_of(kamal, fernando.id, "1") == []
     assert history_of(kamal, fernando.id, "%") == []
-    (bridge,) = mouth_for(kamal, fernando.id).mouth.on("14")
+    (bridge,) = chart_for(kamal, fernando.id).mouth.on("14")
     change_entry(fernando, entry_id=bridge.id, seen=3, status=Status.OPTION, reason="Too dear", actor=kamal)
     assert [entry.status for entry in history_of(kamal, fernando.id, "16")] == [Status.OPTION, Status.PLANNED]
 
@@ -131,7 +130,7 @@ def test_history_is_of_the_tooth_alone(fernando, kamal):
 def test_a_jaw_has_a_history_too(fernando, kamal):
     chart_line(fernando, "15 miss", actor=kamal, reason="Said so")
     chart_line(fernando, "upper denture partial 15r plan", actor=kamal, reason="Said so")
-    (denture,) = mouth_for(kamal, fernando.id).mouth.on("15", "denture")
+    (denture,) = chart_for(kamal, fernando.id).mouth.on("15", "denture")
     change_entry(fernando, entry_id=denture.id, seen=2, status=Status.OPTION, reason="Too dear", actor=kamal)
     assert [entry.status for entry in history_of(kamal, fernando.id, "upper")] == [Status.OPTION, Status.PLANNED]
     assert history_of(kamal, fernando.id, "lower") == []

@@ -235,7 +235,7 @@ def test_a_long_note_is_kept_whole_and_said_short(app, world, kamal, at):
     assert note.strip() in kamal.get(at("/teeth/36")).text
 
 
-def test_a_reason_is_kept_without_what_no_font_shows(app, world, kamal, at, charted):
+def test_a_reason_is_kept_without_control_characters(app, world, kamal, at, charted):
     charted("36 miss")
     sent = {"line": "36 eru", "seen": "1", "reason": "It was\x00 taken\x1b\tfor 37\x7f"}
     assert kamal.post(at("/strokes"), sent, htmx=True).status_code == 200

@@ -21,7 +21,7 @@ from clinic.chart.rules import may_follow
 from clinic.chart.teeth import Dentition
 from clinic.errors import DomainError
 from clinic.models import User
-from clinic.queries.chart import Charted, charted_for, mouth_for
+from clinic.queries.chart import Charted, chart_for, charted_for
 
 log = logging.getLogger(__name__)
 
@@ -143,4 +143,4 @@ def picture_for(viewer: User, patient_id: int, preset: Dentition | None = None) 
 
 def picture_now(viewer: User, patient_id: int, preset: Dentition | None = None) -> Picture:
     """And how it stands with the supervisors. Aborts as `picture_for`."""
-    return Picture(mouth_for(viewer, patient_id) or abort(404), viewer, preset)
+    return Picture(chart_for(viewer, patient_id) or abort(404), viewer, preset)

@@ -61,7 +61,7 @@ def index(patient_id: int) -> ResponseReturnValue:
 @whole
 def show(patient_id: int, number: int) -> ResponseReturnValue:
     """One version of a chart, as it was kept."""
-    charted, version = _charted(patient_id), _version(patient_id, number)
+    charted, version = _chart_now(patient_id), _version(patient_id, number)
     page = views.Picture.of_version(version, current_user)
     return render_template(
         "chart_versions/show.html", charted=charted, version=version, picture=page, standing=standing_of(version)
@@ -89,7 +89,7 @@ def as_of_shown(patient_id: int) -> ResponseReturnValue:
 @whole
 def compare(patient_id: int) -> ResponseReturnValue:
     """Two versions of a chart compared."""
-    charted = _charted(patient_id)
+    charted = _chart_now(patient_id)
     wanted = views.Wanted.of(request.args, charted)
     before, after = (_side(charted, number) for number in (wanted.before, wanted.after))
     compared = views.compared(before, after, wanted, current_user)
@@ -109,7 +109,7 @@ def verify() -> ResponseReturnValue:
     found: dict[str, Any] = {}
     if version is not None:
         with whole_or_nothing(version.patient_id):
-            charted = _charted(version.patient_id)
+            charted = _chart_now(version.patient_id)
             as_cut(version)
         found = {"charted": charted, "version": version, "standing": standing_of(version)}
         told = f"Held a print of version {version.number} of the chart of {charted.patient.code} against the stored one"
@@ -157,7 +157,7 @@ def data(patient_id: int, number: int) -> Response:
 @whole
 def cut(patient_id: int) -> ResponseReturnValue:
     """Cut a version with a name, and print it if that was asked for."""
-    charted, form = _charted(patient_id), CutForm(request.form)
+    charted, form = _chart_now(patient_id), CutForm(request.form)
     if not form.validate():
         return _list(patient_id, form), 422
     version = cut_version(charted.patient, why=VersionReason.NAMED, name=form.name.data or "", actor=current_user)
@@ -182,7 +182,7 @@ def restoring(patient_id: int, number: int) -> ResponseReturnValue:
 @whole
 def restore(patient_id: int, number: int) -> ResponseReturnValue:
     """Go back to a version, by new entries."""
-    form, charted = RestoreForm(request.form), _charted(patient_id)
+    form, charted = RestoreForm(request.form), _chart_now(patient_id)
     if not form.validate():
         return _restoring(patient_id, number, form), 422
     _version(patient_id, number)
@@ -205,7 +205,7 @@ def sending(patient_id: int) -> ResponseReturnValue:
 @whole
 def send(patient_id: int) -> ResponseReturnValue:
     """Send the chart to the supervisors for approval."""
-    form, charted = SendForm(request.form), _charted(patient_id)
+    form, charted = SendForm(request.form), _chart_now(patient_id)
     if not form.validate():
         return _sending(patient_id, form), 422
     send_chart(charted.patient, words=form.words.data or "", seen=form.seen.data, actor=current_user)
@@ -224,8 +224,8 @@ def withdraw(patient_id: int, sign_off_id: int) -> ResponseReturnValue:
     return go_to(_versions(patient_id), say="Withdrawn: it no longer waits for approval")
 
 
-def _charted(patient_id: int) -> charts.ChartNow:
-    return charts.mouth_for(current_user, patient_id) or abort(404)
+def _chart_now(patient_id: int) -> charts.ChartNow:
+    return charts.chart_for(current_user, patient_id) or abort(404)
 
 
 def _version(patient_id: int, number: int) -> ChartVersion:
@@ -233,17 +233,17 @@ def _version(patient_id: int, number: int) -> ChartVersion:
 
 
 def _list(patient_id: int, form: CutForm) -> str:
-    charted = _charted(patient_id)
+    charted = _chart_now(patient_id)
     here = place()
     page = charts.versions_of(current_user, patient_id, after=here["after"], before=here["before"])
     return render_template("chart_versions/index.html", charted=charted, page=page, form=form)
 
 
 def _as_of(patient_id: int) -> dict[str, Any]:
-    charted = _charted(patient_id)
+    charted = _chart_now(patient_id)
     track = views.Track.of(charts.markers_of(current_user, patient_id), charted, request.args)
     then = charts.mouth_as_of(charted, track.at)
-    return {"charted": charted, "track": track, "picture": views.Picture.of(then.mouth, current_user)}
+    return {"charted": charted, "track": track, "picture": views.Picture.of(then, current_user)}
 
 
 def _side(charted: charts.Charted, number: int) -> views.Side:
@@ -253,7 +253,7 @@ def _side(charted: charts.Charted, number: int) -> views.Side:
 
 
 def _restoring(patient_id: int, number: int, form: RestoreForm | None) -> str:
-    charted, version = _charted(patient_id), _version(patient_id, number)
+    charted, version = _chart_now(patient_id), _version(patient_id, number)
     form = form or RestoreForm(seen=charted.stroke)
     compared = views.restored(charted, version, current_user)
     return render_template(
@@ -262,7 +262,7 @@ def _restoring(patient_id: int, number: int, form: RestoreForm | None) -> str:
 
 
 def _sending(patient_id: int, form: SendForm | None) -> str:
-    charted = _charted(patient_id)
+    charted = _chart_now(patient_id)
     form = form or SendForm(seen=charted.stroke)
     approved = charts.approved_before(patient_id, charted.last_version + 1)
     return render_template(
