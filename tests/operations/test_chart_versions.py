@@ -153,6 +153,13 @@ def test_who_does_not_approve(fernando, kamal, silva, world):
             approve_chart(sent.id, version=sent.version, actor=person)
 
 
+def test_who_has_no_department_has_nobody_to_send_to(fernando, kamal):
+    chart_stroke(fernando, entries=[caries("36")], seen=0, actor=kamal)
+    kamal.department_id = None
+    with pytest.raises(DomainError, match="You have no department whose supervisors"):
+        send_chart(fernando, words="", seen=1, actor=kamal)
+
+
 def test_one_waits_at_a_time_and_can_be_taken_back(fernando, kamal, silva):
     with pytest.raises(DomainError, match="Nothing is charted yet"):
         send_chart(fernando, words="", seen=0, actor=kamal)

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from clinic import clock
 from clinic.chart.kinds import Presence, Status
 from clinic.extensions import db
-from clinic.models import OwnKind, VersionReason
+from clinic.models import Assignment, OwnKind, VersionReason, Visit, VisitStatus
 from clinic.operations.chart import change_entry, enter_in_error
 from clinic.operations.chart_versions import cut_version, finish_first_charting
 from clinic.operations.sign_off import approve_chart, send_chart
@@ -24,7 +25,7 @@ from clinic.queries.chart import (
     version_for,
     versions_of,
 )
-from clinic.queries.sign_offs import decidable_sign_off_for, own_sign_off_for, waiting_sign_offs
+from clinic.queries.sign_offs import decidable_sign_off_for, own_sign_off_for, waiting_ids, waiting_sign_offs
 from tests.charting import chart_line
 from tests.queries_counted import counted
 
@@ -96,6 +97,22 @@ def test_nothing_of_another_patient(fernando, kamal, world):
         assert own_sign_off_for(stranger, fernando.id, sent.id) is None
     assert own_sign_off_for(kamal, fernando.id, sent.id) is not None
     assert [waiting.id for waiting in waiting_sign_offs(world.user("silva"))] == [sent.id]
+
+
+def test_what_waits_is_hidden_once_the_patient_is_in_nobodys_care(session, fernando, kamal, world):
+    """Sent to the department, it stays theirs; but whom they may no longer know is not named to them, nor to whoever sent it."""
+    silva = world.user("silva")
+    chart_line(fernando, "36 mo car", actor=kamal)
+    finish_first_charting(fernando, actor=kamal)
+    sent = send_chart(fernando, words="", seen=1, actor=kamal)
+    session.execute(
+        update(Assignment).where(Assignment.patient_id == fernando.id).values(ends_at=clock.now() - timedelta(days=1))
+    )
+    session.execute(update(Visit).where(Visit.patient_id == fernando.id).values(status=VisitStatus.CANCELLED))
+    assert waiting_sign_offs(silva) == []
+    assert session.scalars(waiting_ids(silva)).all() == []
+    assert decidable_sign_off_for(silva, sent.id) is None
+    assert own_sign_off_for(kamal, fernando.id, sent.id) is None
 
 
 def test_the_chart_as_it_was(fernando, kamal):
