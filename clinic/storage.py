@@ -183,10 +183,8 @@ class Incoming:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._wire is not None:
-            self._wire.shutdown(
-                cancel_futures=True
-            )  # nothing is on the wire any more when the store is told to forget it
+        if self._wire is not None:  # first, so that no part arrives after the store was told to forget them
+            self._wire.shutdown(cancel_futures=True)
         if not self.is_finished:
             self.abort()
 
