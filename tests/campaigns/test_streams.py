@@ -124,7 +124,8 @@ def _pages(server, cookie):
 
 
 def _held(server):
-    """The server's connections to the database (idle ones of its pools too), and how many hold a transaction; root sees all."""
+    """The server's connections to the database (idle ones of its pools too), and how many hold a transaction, for two seconds or longer:
+    the outbox is read in one each second. Root sees all."""
     with server.inside():
         url = db.engine.url
     with (
@@ -133,7 +134,7 @@ def _held(server):
     ):
         cursor.execute(
             "SELECT t.trx_id FROM information_schema.processlist p LEFT JOIN information_schema.innodb_trx t "
-            "ON p.id = t.trx_mysql_thread_id WHERE p.db = %s",
+            "ON p.id = t.trx_mysql_thread_id AND t.trx_started <= NOW() - INTERVAL 2 SECOND WHERE p.db = %s",
             [url.database],
         )
         rows = cursor.fetchall()

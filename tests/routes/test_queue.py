@@ -273,7 +273,8 @@ def test_call_next_shows_whom_before_anybody_is_called(at_desk, scene):
     assert "Call A-001" in page
     assert "Penicillin" in page
     assert "Ana Perera" in page.split("Or somebody else")[1]
-    assert "A4" not in page  # out of service
+    assert ">A2<" in page
+    assert ">A4<" not in page  # out of service
     assert scene.now().stage is Stage.WAITING
 
 
