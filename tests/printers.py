@@ -40,7 +40,7 @@ class Printer:
         self.process = subprocess.Popen(
             [*within, *command, *([str(limit)] if limit else [])], env=env, start_new_session=True
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not path.exists():
             assert self.process.poll() is None, "the printer does not start"
             assert time.monotonic() < deadline

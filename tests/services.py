@@ -84,7 +84,7 @@ class MariaDB:
             stderr=subprocess.STDOUT,
         )
         log.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while "ready for connections" not in (self.folder / "log").read_text():
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise RuntimeError((self.folder / "log").read_text()[-2000:])

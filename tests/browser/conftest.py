@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
@@ -41,6 +41,7 @@ CHROMIUM = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+expect.set_options(timeout=20_000)  # a busy machine is not a slow page
 # The browser writes every refused request to its console; a refusal that a rule intends is no fault of the page.
 REFUSED = re.compile(r"Failed to load resource: .* status of (401|403|409|422|429) ")
 
@@ -164,7 +165,7 @@ def context_of(
 
     def open_context(name: str | None = None, size: str = "desktop", **options: Any) -> BrowserContext:
         context = chromium.new_context(base_url=live_server.url, **SIZES[size], **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.on("console", lambda message: _note_console(message, faults))
         context.on("weberror", lambda error: faults.append(f"exception: {error.error}"))
         if name:

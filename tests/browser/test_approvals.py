@@ -42,7 +42,7 @@ def test_a_request_travels_from_the_desk_to_the_tablet_and_back(page_of, live_se
     expect(number).to_have_text("")
     ask_at_the_desk(reception, live_server)
     reception.locator("#live[data-live=live]").wait_for()
-    expect(number).to_contain_text("1 waiting for you", timeout=5000)
+    expect(number).to_contain_text("1 waiting for you")
 
     supervisor.get_by_role("link", name="Approvals").tap()
     row = supervisor.locator("#approvals-list .inbox-row")
@@ -55,7 +55,7 @@ def test_a_request_travels_from_the_desk_to_the_tablet_and_back(page_of, live_se
     expect(supervisor.locator("#toasts")).to_contain_text("Approved: Leela Nair gets Nimali Fernando")
     expect(supervisor.locator("#approvals-waiting")).to_have_text("")
 
-    expect(reception.locator("#notices-bell")).to_contain_text("1 unread", timeout=5000)
+    expect(reception.locator("#notices-bell")).to_contain_text("1 unread")
     expect(reception.locator("#toasts")).to_contain_text("Dr Sunil Silva approved your request")
     reception.locator("#notices-bell-link").click()
     reception.get_by_role("button", name="Open").click()
@@ -79,7 +79,7 @@ def test_it_is_returned_with_a_reason_and_two_tablets_agree(page_of, live_server
     one.get_by_role("button", name="Return to Ruwan Senanayake").tap()
     expect(one.get_by_text("Nothing waits for you")).to_be_visible()
     expect(other.get_by_text("Nothing waits for you")).to_be_visible(timeout=5000)
-    expect(reception.locator("#toasts")).to_contain_text("She has enough patients", timeout=5000)
+    expect(reception.locator("#toasts")).to_contain_text("She has enough patients")
 
 
 def test_who_is_too_late_reads_what_happened(page_of, live_server, two_asked):
@@ -132,7 +132,7 @@ def test_the_focus_stays_when_the_list_changes(page_of, live_server, two_asked):
     with live_server.inside():
         reception_asks(live_server.world, "kamal", "perera")
         db.session.commit()
-    expect(page.locator(".inbox-row")).to_have_count(3, timeout=5000)
+    expect(page.locator(".inbox-row")).to_have_count(3)
     assert held
     assert page.evaluate("document.activeElement.id") == held
 

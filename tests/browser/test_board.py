@@ -102,11 +102,11 @@ def test_another_desk_sees_it_at_once_and_keeps_its_open_menu_and_focus(page_of,
     place = card.get_by_role("link", name="Place in line")
     place.focus()
     desk.arrive("perera")
-    expect(lane(page, "waiting").locator(".q-card")).to_have_count(2, timeout=6000)
+    expect(lane(page, "waiting").locator(".q-card")).to_have_count(2)
     expect(place).to_be_visible()
     expect(place).to_be_focused()
     desk.call(first, "A2")
-    expect(lane(page, "called")).to_contain_text("A2", timeout=6000)
+    expect(lane(page, "called")).to_contain_text("A2")
 
 
 def test_a_reason_half_typed_survives_changes_of_others(page_of, desk):
@@ -119,7 +119,7 @@ def test_a_reason_half_typed_survives_changes_of_others(page_of, desk):
     expect(reason).to_be_focused()
     reason.type("Had to catch")
     desk.arrive("perera")
-    expect(lane(page, "waiting").locator(".q-card")).to_have_count(2, timeout=6000)
+    expect(lane(page, "waiting").locator(".q-card")).to_have_count(2)
     expect(reason).to_have_value("Had to catch")
     reason.type(" the bus")
     page.keyboard.press("Enter")
@@ -176,7 +176,7 @@ def test_on_a_tablet_lanes_are_tabs_with_counts(page_of, desk):
     tab.tap()
     expect(lane(page, "called")).to_be_visible()
     desk.arrive("perera")
-    expect(page.locator('.q-tabs label[data-lane="waiting"]')).to_contain_text(re.compile(r"Waiting\s+1"), timeout=6000)
+    expect(page.locator('.q-tabs label[data-lane="waiting"]')).to_contain_text(re.compile(r"Waiting\s+1"))
     expect(lane(page, "called")).to_be_visible()  # the chosen tab stays
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -56,9 +56,6 @@ def chart_of(page_of, live_server):
     return open_chart
 
 
-expect.set_options(timeout=20_000)  # a busy machine is not a slow page
-
-
 def strokes(page: Page) -> int:
     return int(page.locator("#chart-mouth [name=seen]").input_value())
 

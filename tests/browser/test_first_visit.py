@@ -20,7 +20,7 @@ def test_the_board_is_live_whichever_script_comes_last(page_of, late):
 
     page.route(f"**/{late}", hold)
     page.goto("/queue")
-    expect(page.locator("[data-live-words]")).to_have_text("live", timeout=8000)
+    expect(page.locator("[data-live-words]")).to_have_text("live")
 
 
 @pytest.mark.parametrize("held_by", ["temporary password", "second factor"])

@@ -3,9 +3,12 @@
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from clinic import live
 from clinic.extensions import db
+from clinic.models import Stage
+from tests.scene import call_of, put_in_queue
 
 COUNT = """() => {
   window.heard = {};
@@ -20,7 +23,7 @@ def change(live_server, topic):
         db.session.commit()
 
 
-def until_heard(page, name, times, seconds=5.0):
+def until_heard(page, name, times, seconds=30.0):
     """Playwright's own waiting evaluates strings, which the content policy forbids."""
     deadline = time.monotonic() + seconds
     while heard(page, name) < times:
@@ -71,12 +74,12 @@ def test_a_blocked_stream_is_replaced_by_polling(context_of, live_server, faults
         context.route("**/live/stream*", lambda route: None)
     page.goto("/patients")
     page.evaluate(COUNT)
-    until_heard(page, "live:poll", 2, 12)
-    page.locator("#live[data-live=old]").wait_for(timeout=15_000)
+    until_heard(page, "live:poll", 2)
+    page.locator("#live[data-live=old]").wait_for(timeout=30_000)
     assert "s old" in page.locator("#live").inner_text()
     context.unroute("**/live/stream*")
     if how == "refused":
-        page.locator("#live[data-live=live]").wait_for(timeout=40_000)
+        page.locator("#live[data-live=live]").wait_for(timeout=60_000)
     page.close()
     faults.clear()
 
@@ -88,3 +91,27 @@ def test_a_tab_that_is_shown_again_refetches(page_of, live_server):
     page.evaluate(COUNT)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert heard(page, "live:poll") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["cut", "busy"])
+def test_a_region_that_asked_in_vain_asks_again_though_the_stream_lives(page_of, live_server, faults, how):
+    page = page_of("silva", "tablet")
+    page.goto("/supervision")
+    page.locator("#live[data-live=live]").wait_for()
+    in_vain = []
+
+    def refuse(route):
+        in_vain.append(route.request.url)
+        route.abort() if how == "cut" else route.fulfill(status=503, body="")
+
+    page.route("**/supervision/calls*", refuse)
+    with live_server.inside():
+        put_in_queue(live_server.world, "fernando", Stage.IN_TREATMENT)
+        live.nudge(f"calls:{call_of(live_server.world, 'fernando').department_id}")
+        db.session.commit()
+    while not in_vain:
+        page.wait_for_timeout(20)
+    page.unroute("**/supervision/calls*")
+    expect(page.locator("#supervision-calls .sv-row")).to_contain_text("Chair A1")
+    faults.clear()

@@ -95,14 +95,14 @@ def test_an_idle_terminal_locks_every_tab_and_polling_is_no_activity(context_of,
     one.get_by_label(FIELD, exact=True).first.press("End")
     one.wait_for_url(LOCKED, timeout=20_000)
     taken = time.monotonic() - last
-    two.wait_for_url(LOCKED, timeout=5_000)
+    two.wait_for_url(LOCKED)
     print(f"locked {taken:.1f} s after the last key; idle time 6 s")
     assert 5 <= taken <= 11
     assert CANARY not in everything_in(one)
     one.get_by_label("PIN").fill(PIN)
     one.keyboard.press("Enter")
     one.wait_for_url(f"**{FORM}")
-    two.wait_for_url("**/account/sessions", timeout=5_000)  # the other tab goes on as well
+    two.wait_for_url("**/account/sessions")  # the other tab goes on as well
 
 
 def test_a_server_lock_reaches_the_page_by_its_own_polling(page_of, live_server, idle, faults):

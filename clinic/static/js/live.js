@@ -11,12 +11,14 @@ let heard = 0; // from the stream
 let seen = Date.now(); // from the stream or a poll
 let polled = seen;
 let asked = seen;
+let missed = false; // a region asked in vain: on a page that is called live it must not go on showing what was
 
 const tell = (name) => document.body.dispatchEvent(new CustomEvent(name));
 const isStreaming = () => Date.now() - heard < OLD;
 
 function poll() {
   polled = Date.now();
+  missed = false;
   tell("live:poll");
 }
 
@@ -35,8 +37,8 @@ function show() {
 
 function tick() {
   const at = Date.now();
+  if ((missed || !isStreaming()) && !document.hidden && at - polled >= POLL) poll();
   if (!isStreaming() && !document.hidden) {
-    if (at - polled >= POLL) poll();
     if (at - asked >= ASK_AGAIN) {
       asked = at;
       tell("live:connect"); // heard by hx-sse only when it gave up, as after a refusal for lack of room
@@ -51,9 +53,12 @@ if (element) {
     show();
   });
   for (const lost of ["error", "close", "before:connection"]) element.addEventListener(`htmx:sse:${lost}`, () => (heard = 0));
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
-    const region = ctx.sourceElement; // the counts in the bar say nothing of how old the page below is
-    if (ctx.response?.status < 300 && region.getAttribute("hx-trigger")?.includes("live:poll") && !region.closest(".bar")) seen = Date.now();
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    const region = ctx.sourceElement;
+    if (!region.getAttribute("hx-trigger")?.includes("live:poll")) return;
+    const status = ctx.response?.status ?? 503;
+    if (status >= 500) missed = true;
+    if (status < 300 && !region.closest(".bar")) seen = Date.now(); // the counts in the bar say nothing of how old the page below is
   });
   document.addEventListener("visibilitychange", () => document.hidden || poll());
   setInterval(tick, 1000);
