@@ -1,4 +1,4 @@
-"""chart (plain data) <- models <- queries, operations <- approvals (their seam) <- blueprints <- templates, and never the other way."""
+"""chart, documents (plain) <- models <- queries, operations <- approvals (their seam) <- blueprints <- templates, and never the other way."""
 
 import ast
 from pathlib import Path
@@ -9,6 +9,14 @@ CLINIC = Path(__file__).resolve().parents[2] / "clinic"
 # What a layer must not import: inside `clinic` by dotted prefix, outside by package.
 FORBIDDEN = {
     "chart": (
+        "clinic.models",
+        "clinic.queries",
+        "clinic.operations",
+        "clinic.blueprints",
+        "clinic.extensions",
+        "flask",
+    ),
+    "documents": (
         "clinic.models",
         "clinic.queries",
         "clinic.operations",
