@@ -1,4 +1,4 @@
-"""chart, documents (plain) <- models <- queries, operations <- approvals (their seam) <- blueprints <- templates, and never the other way."""
+"""chart, documents (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, and never the other way."""
 
 import ast
 from pathlib import Path
