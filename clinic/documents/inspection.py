@@ -511,7 +511,7 @@ _HEIC = _Kind("image/heic", (".heic", ".heif"), "HEIC picture", _heic)
 _HEIF = _Kind("image/heif", (".heif", ".heic"), "HEIF picture", _heic)
 _DICOM = _Kind("application/dicom", (".dcm", ".dicom", ".ima"), "DICOM file", _dicom)
 
-_PICTURE = "This is a {}. Save it as PNG and upload that."
+_PICTURE = "This is {}. Save it as PNG and upload that."
 _ARCHIVE = "This is an archive. Unpack it and upload the files in it one by one."
 _OFFICE = "This is an Office document. Save it as PDF and upload that."
 _PROGRAM = "This is a program, not a document. Do not open it, and tell the clinic's administrator."
@@ -528,13 +528,13 @@ _EMPTY = "This file is empty. Look whether it opens on your computer, and choose
 
 # How files begin that are not kept.
 _OTHERS = (
-    (rb"GIF8[79]a", _PICTURE.format("GIF picture")),
-    (rb"BM.{4}\0\0\0\0", _PICTURE.format("BMP picture")),
-    (rb"\0\0\x01\0.\0", _PICTURE.format("icon")),
-    (rb"8BPS", _PICTURE.format("Photoshop picture")),
-    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", _PICTURE.format("JPEG 2000 picture")),
-    (rb"II\x2b\0|MM\0\x2b", _PICTURE.format("BigTIFF picture")),
-    (rb".{4}ftyp(?:avi[fs]|mif1.{4}(?:.{4})*?avif)", _PICTURE.format("AVIF picture")),
+    (rb"GIF8[79]a", _PICTURE.format("a GIF picture")),
+    (rb"BM.{4}\0\0\0\0", _PICTURE.format("a BMP picture")),
+    (rb"\0\0\x01\0.\0", _PICTURE.format("an icon")),
+    (rb"8BPS", _PICTURE.format("a Photoshop picture")),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", _PICTURE.format("a JPEG 2000 picture")),
+    (rb"II\x2b\0|MM\0\x2b", _PICTURE.format("a BigTIFF picture")),
+    (rb".{4}ftyp(?:avi[fs]|mif1.{4}(?:.{4})*?avif)", _PICTURE.format("an AVIF picture")),
     (rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}(?:AVI |WAVE)|OggS|ID3|fLaC", _MOVING),
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1|\{\\rtf", _OFFICE),
     (rb"%!PS", "This is PostScript. Save it as PDF and upload that."),

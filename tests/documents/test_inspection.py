@@ -244,6 +244,43 @@ def test_the_seeds_are_pictures(name):
     assert size_for_pillow(KEPT[name]) == (found(name).width, found(name).height)
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode", "how"),
+    [
+        ("JPEG", "RGB", {"quality": 95}),
+        ("JPEG", "L", {"progressive": True, "optimize": True}),
+        ("JPEG", "CMYK", {"restart_marker_rows": 1, "icc_profile": bytes(200_000), "comment": b"A tooth"}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "P", {"optimize": True}),
+        ("PNG", "I;16", {}),
+        ("WEBP", "RGB", {"quality": 60}),
+        ("WEBP", "RGBA", {"lossless": True, "exif": b"Exif\0\0" + bytes(99)}),
+        ("TIFF", "L", {}),
+        ("TIFF", "RGB", {"compression": "jpeg"}),
+        ("TIFF", "I;16", {"compression": "tiff_lzw"}),
+        ("PDF", "RGB", {}),
+    ],
+)
+def test_what_other_programs_write_is_kept(kind, mode, how):
+    written = BytesIO()
+    picture = Image.effect_noise((700, 300), 60)
+    (Image.new(mode, picture.size) if mode == "I;16" else picture.convert(mode)).save(written, kind, **how)
+    answer = told("a", written.getvalue())
+    assert isinstance(answer, Found), answer
+    assert (answer.width, answer.height, answer.pages) == ((None, None, 1) if kind == "PDF" else (700, 300, None))
+    assert answer.flags == ()
+
+
+def test_several_pictures_in_one_file_are_kept():
+    first, second = Image.effect_noise((70, 30), 60), Image.effect_noise((70, 30), 20)
+    for kind, flags in (("TIFF", ("holds more pictures",)), ("WEBP", ()), ("PNG", ())):
+        written = BytesIO()
+        first.save(written, kind, save_all=True, append_images=[second])
+        answer = told("a", written.getvalue())
+        assert isinstance(answer, Found)
+        assert (answer.width, answer.height, answer.flags) == (70, 30, flags)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_nothing_is_decoded_larger_than_it_was_said_to_be():
