@@ -500,7 +500,6 @@ def living(group: int) -> list[str]:
         'sys.stdout.buffer.write(b\'{"width": 9000, "height": 10}\\n\\xff\\xd8\\xff\')',
         'sys.stdout.buffer.write(b\'{"width": "1", "height": 10}\\n\\xff\\xd8\\xff\')',
         "print(json.dumps({'no': '<b>words of its own</b>'}))",
-        "sys.stdin.buffer.read(); sys.stdout.buffer.write(bytes(2**30))",
     ],
 )
 def test_a_worker_that_dies_or_talks_nonsense_gives_no_picture(tmp_path, monkeypatch, code):
@@ -508,6 +507,13 @@ def test_a_worker_that_dies_or_talks_nonsense_gives_no_picture(tmp_path, monkeyp
     assert refusal("image/png", bytes(2**20), bytes(2**20)) == pictures.DIED
     with pytest.raises(NoPicture):
         facts_of([b"x"], seconds=WAIT)
+
+
+def test_an_endless_answer_is_not_taken(tmp_path, monkeypatch):
+    standing_in(tmp_path, monkeypatch, "sys.stdin.buffer.read(); sys.stdout.buffer.write(bytes(2**29))")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refusal("image/png", b"x") == pictures.DIED
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024  # kB
 
 
 def test_what_a_worker_says_of_a_file_is_made_plain(tmp_path, monkeypatch):
