@@ -532,18 +532,23 @@ def test_a_worker_killed_half_way_gives_no_picture():
 
 
 def test_the_worker_ends_with_the_process_that_started_it(tmp_path):
-    """Nobody is left to end it, and it has read nothing yet."""
+    """Nobody is left to end it, and it is busy: that its input ends it would not see."""
+    other = tmp_path / "worker.py"
+    busy = "import time\nworker.bring = lambda kind: time.sleep(600)\nworker.main(*sys.argv[1:])\n"
+    other.write_text(SAME.format(worker=str(pictures.WORKER)) + busy)
     code = (
         "import os, sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "from clinic.documents.pictures import picture_of\n"
+        "from pathlib import Path\n"
+        "from clinic.documents import pictures\n"
+        "pictures.WORKER = Path(sys.argv[2])\n"
         "def chunks():\n"
         "    yield b'x'\n"
         "    (task,) = os.listdir('/proc/self/task')\n"
         "    print(open(f'/proc/self/task/{task}/children').read(), flush=True)\n"
         "    time.sleep(600)\n"
-        "picture_of('image/png', chunks(), seconds=600)\n"
+        "pictures.picture_of('image/png', chunks(), seconds=600)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(Path.cwd())], stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen([sys.executable, "-c", code, str(Path.cwd()), str(other)], stdout=subprocess.PIPE) as parent:
         worker = int(parent.stdout.readline())
         settled(worker)
         parent.kill()
