@@ -1,5 +1,7 @@
 """Chairside: the teaching dental clinic's whole day in one tool."""
 
+from typing import IO
+
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
@@ -35,6 +37,22 @@ class NoClientSession(SessionInterface):
         return None
 
 
+class Asked(Request):
+    """A request whose file goes where its view wants it (`g.file_goes_to`), as it comes in; else where Werkzeug puts files."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if "file_goes_to" in g:
+            goes_to: IO[bytes] = g.file_goes_to(filename or "")
+            return goes_to
+        return super()._get_file_stream(total_content_length, content_type, filename, content_length)
+
+
 class Number(IntegerConverter):
     """An id in an address. One longer than any column holds is no page of ours, like any other that does not exist."""
 
@@ -46,6 +64,7 @@ class Chairside(Flask):
 
     jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 
+    request_class = Asked
     session_interface = NoClientSession()
 
     def send_static_file(self, filename: str) -> Response:

@@ -63,6 +63,10 @@ class Permission(enum.Enum):
     APPROVE = "see what waits for one's approval, and approve or return it"
     VIEW_CHART = "see a patient's dental chart and its versions, and print them"
     CHART = "write on a patient's dental chart, cut versions, send them for approval"
+    VIEW_DOCUMENTS = (
+        "see a patient's documents; the front desk sees letters, consents and scans, not pictures of the mouth"
+    )
+    FILE_DOCUMENTS = "add documents to a patient's record, say what they are, delete and restore them"
     MANAGE_CHART_KINDS = "make and retire the clinic's own kinds of chart entry"
     BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
     JUDGE_GLASS = "judge whether a record was rightly opened by breaking the glass"
@@ -92,6 +96,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.VIEW_WAITS,
         P.ASK_ASSIGNMENT,
         P.FOLLOW_REQUESTS,
+        P.VIEW_DOCUMENTS,
+        P.FILE_DOCUMENTS,
     },
     Role.STUDENT: _PATIENT_CARE
     | {
@@ -103,6 +109,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.BREAK_GLASS,
         P.VIEW_CHART,
         P.CHART,
+        P.VIEW_DOCUMENTS,
+        P.FILE_DOCUMENTS,
     },
     Role.SUPERVISOR: _PATIENT_CARE
     | {
@@ -120,6 +128,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.APPROVE,
         P.VIEW_CHART,
         P.CHART,
+        P.VIEW_DOCUMENTS,
+        P.FILE_DOCUMENTS,
         P.BREAK_GLASS,
         P.JUDGE_GLASS,
     },
@@ -147,6 +157,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.VIEW_WAITS,
             P.OPEN_PATIENT,
             P.VIEW_CHART,
+            P.VIEW_DOCUMENTS,
             P.MANAGE_CHART_KINDS,
             P.BREAK_GLASS,
             P.JUDGE_GLASS,
@@ -165,6 +176,7 @@ class Access:
     `background`: polling and streams, which do not count as a person's activity. `while_locked`: reachable from the lock page.
     `needs_key`: an unsafe request must carry a `once` key (switched off where the act is harmless to repeat by itself).
     `typed`: asked at each keystroke (see trail.py).
+    `ticketed`: the address proves that the form was ours, for its body may be large and is not to be read before (security.ticket).
     `guard`: public, but guarded by a check of its own (a display's token), named here for the generated matrix.
     """
 
@@ -174,6 +186,7 @@ class Access:
     needs_key: bool = True
     guard: str = ""
     typed: bool = False
+    ticketed: bool = False
 
 
 def requires(permission: Permission, **options: Any) -> Callable[[View], View]:
@@ -242,7 +255,7 @@ def enforce() -> ResponseReturnValue | None:
         if refusal is not None:
             return refusal
     if request.method in UNSAFE:
-        _check_form_origin(session)
+        _check_form_origin(session, access)
     if session and access.permission is not None:
         _refuse_through_glass(session)
     if session and not access.background and access.permission is not None:
@@ -250,9 +263,9 @@ def enforce() -> ResponseReturnValue | None:
     return None
 
 
-def _check_form_origin(session: AuthSession | None) -> None:
+def _check_form_origin(session: AuthSession | None, access: Access) -> None:
     try:
-        security.check_form_origin()
+        security.check_form_origin(by_ticket=access.ticketed)
     except BadRequest:
         if session:
             audit.record(

@@ -12,7 +12,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import Role
-from clinic.operations import chain, chart_versions
+from clinic.operations import chain, chart_versions, reconciling
 from clinic.operations.departments import open_department
 from clinic.operations.jobs import JOBS
 from clinic.operations.people import create_person
@@ -27,6 +27,8 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(jobs)
     app.cli.add_command(verify_audit)
     app.cli.add_command(verify_charts)
+    app.cli.add_command(verify_documents)
+    app.cli.add_command(reconcile_documents)
     app.cli.add_command(archive_audit)
     app.cli.add_command(database_grants)
 
@@ -164,6 +166,42 @@ def verify_charts() -> None:
     if not verdict.is_good:
         raise click.ClickException(verdict.sentence)
     click.echo(verdict.sentence)
+
+
+@click.command("verify-documents")
+@with_appcontext
+@click.option(
+    "--share", type=click.FloatRange(0, 1), default=1.0, help="Of all, those first that were read longest ago."
+)
+def verify_documents(share: float) -> None:
+    """Read documents and hash them anew; the exit status is 1, and each that is wrong named, when one is not what was stored."""
+    try:
+        verified = reconciling.verify(db.session.commit, share=share, tell=_tell_documents)
+    except storage.StorageError as error:
+        raise click.ClickException(str(error)) from None
+    if not verified.is_good:
+        raise click.ClickException(verified.sentence)
+    click.echo(verified.sentence)
+
+
+def _tell_documents(done: int, of: int) -> None:
+    if done % 100 == 0 or done == of:
+        click.echo(f"  document {done} of {of} ...", err=True)
+
+
+@click.command("reconcile-documents")
+@with_appcontext
+@click.option("--take-unknown", is_flag=True, help="Take objects away that no row names, however many they are.")
+def reconcile_documents(take_unknown: bool) -> None:
+    """Make documents and object store agree after what was cut off; safe at any time. The exit status is 1 when bytes are missing."""
+    try:
+        found = reconciling.reconcile(db.session.commit, take_unknown=take_unknown)
+    except storage.StorageError as error:
+        raise click.ClickException(str(error)) from None
+    db.session.commit()
+    if not found.is_good:
+        raise click.ClickException(found.sentence)
+    click.echo(found.sentence)
 
 
 @click.command("archive-audit")

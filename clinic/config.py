@@ -50,6 +50,7 @@ class Config:
     smtp_url: str = field(default="", repr=False)  # smtp://user:password@host:587 or smtps://...
     mail_from: str = ""
     printer_socket: str = ""
+    clamd: str = ""  # host:port or socket of a virus scanner; without one nothing is scanned
     commit: str = ""  # of the source that runs, where the platform says it
     live_heartbeat: float = 8  # seconds between proofs of life on a stream; pages show their age from 10 s on
     live_streams: int = 160  # open streams of one process; the server's threads must be more (gunicorn.conf.py)
@@ -109,6 +110,7 @@ class Config:
             smtp_url=env.get("SMTP_URL", "").strip(),
             mail_from=env.get("MAIL_FROM", "").strip(),
             printer_socket=env.get("PRINTER_SOCKET", "").strip(),
+            clamd=env.get("CLAMD", "").strip(),
             commit=(env.get("COMMIT") or env.get("RENDER_GIT_COMMIT") or "").strip(),
             live_heartbeat=number("LIVE_HEARTBEAT", 8, 1, 9),
             live_streams=number("LIVE_STREAMS", 160, 1, 1000),
@@ -198,7 +200,7 @@ class Config:
             "SECRET_KEY": self.secret_key,
             "SQLALCHEMY_DATABASE_URI": self.sqlalchemy_url(),
             "SQLALCHEMY_ENGINE_OPTIONS": self.engine_options(),
-            "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
+            "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,  # of an upload the view says its own
             "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
             "MAX_FORM_PARTS": 500,
             # Health checks from inside the machine name it by its own address.

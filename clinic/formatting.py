@@ -116,6 +116,14 @@ def number_of(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
+def bytes_of(size: int) -> str:
+    """`640 bytes`, `1.2 MB`: in powers of ten, as file managers say it."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.{0 if size >= 100 * scale else 1}f} {unit}"
+    return number_of(size, "byte")
+
+
 def ordinal(place: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th, 21st."""
     ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
@@ -137,6 +145,7 @@ def init_app(app: Flask) -> None:
         words,
         act,
         ordinal,
+        bytes_of,
         browser,
         ago,
         lasting,

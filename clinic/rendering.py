@@ -73,6 +73,8 @@ def init_app(app: Flask) -> None:
         unread_notices=lambda: unread_notices(current_user),
         glass_over=glass_over,
         may_chart=may_chart,
+        may_file=may_file,
+        ticket=security.ticket,
         account_places=ACCOUNT_PLACES[1:],
     )
 
@@ -121,6 +123,11 @@ def glass_over(patient: Patient) -> BrokenGlass | None:
 def may_chart(patient: Patient) -> bool:
     """Whether the page offers to write on this patient's chart; the operations judge it again."""
     return bool(_may("CHART")) and glass_over(patient) is None and patient.archived_at is None
+
+
+def may_file(patient: Patient) -> bool:
+    """Whether the page offers to add to this patient's documents; the operations judge it again."""
+    return bool(_may("FILE_DOCUMENTS")) and glass_over(patient) is None and patient.archived_at is None
 
 
 def _may(permission: str) -> Any:

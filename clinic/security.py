@@ -33,6 +33,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 
+TICKET_HOLDS = 12 * 3600  # seconds; a page may stay open for a day at the desk
 LONGEST_COOKIE = 400 * 24 * 3600  # seconds; the longest a browser keeps a cookie
 DEVICE_TOKEN = re.compile(r"[\w-]{43}")
 
@@ -100,10 +101,17 @@ def csrf_token() -> str:
     return (pad + bytes(a ^ b for a, b in zip(pad, true, strict=True))).hex()
 
 
-def check_form_origin() -> None:
-    """Refuse a write that does not come from our own page. Raises BadRequest."""
+def check_form_origin(*, by_ticket: bool = False) -> None:
+    """Refuse a write that does not come from our own page. Raises BadRequest.
+
+    `by_ticket`: its address carries what only a page of ours for this session, this browser and this very address could seal.
+    """
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise BadRequest
+    if by_ticket:
+        if not g.csrf_owner or _ticket_of(request.args.get("ticket", "")) != (request.path, g.csrf_owner):
+            raise BadRequest
+        return
     sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
     try:
         raw = bytes.fromhex(sent)
@@ -118,6 +126,19 @@ def check_form_origin() -> None:
 def _csrf(owner: str) -> bytes:
     key = current_app.config["CHAIRSIDE"].secret_key.encode()
     return hmac.new(key, b"csrf:" + owner.encode(), hashlib.sha256).digest()[:16]
+
+
+def ticket(path: str) -> str:
+    """What lets this session post to an address before its body is read; each is another one."""
+    return seal(f"{path}\n{g.csrf_owner}\n{secrets.token_urlsafe(12)}", "ticket")
+
+
+def _ticket_of(sealed: str) -> tuple[str, str] | None:
+    text = unseal(sealed, "ticket", seconds=TICKET_HOLDS)
+    if text is None:
+        return None
+    path, owner, _once = text.split("\n")
+    return path, owner
 
 
 def seal(text: str, purpose: str) -> str:

@@ -40,6 +40,7 @@ GROUPS = {
     "display": "Public displays",
     "sign-in": "Sign-in and lock",
     "patients": "Who may see which patient",
+    "documents": "Documents",
     "kept": "How long things are kept",
 }
 
@@ -164,6 +165,15 @@ DECLARED: dict[str, Declared] = {
         "patients",
         "Broken glass",
         "Minutes for which a record opened by breaking the glass can be read.",
+    ),
+    "document_mib": Declared(
+        2048, Whole(1, 8000, "MiB"), "documents", "Largest document", "A cone-beam volume has some hundred MiB."
+    ),
+    "documents_a_day": Declared(
+        500, Whole(1, 100_000, "files"), "documents", "Files a day", "Most files that one person may add in a day."
+    ),
+    "document_mib_a_day": Declared(
+        20_480, Whole(1, 1_000_000, "MiB"), "documents", "MiB a day", "Most MiB that one person may add in a day."
     ),
     "audit_years": Declared(
         10,

@@ -7,6 +7,7 @@ on the wire. Every key is written once: what fits in one part is refused when th
 import base64
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -22,6 +23,7 @@ from flask import current_app
 from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
+GOOD_FOR = 3.0  # seconds
 _lock = threading.Lock()
 
 
@@ -57,15 +59,19 @@ class Stored:
 
 def client() -> Any:
     """This process's client, made when first asked for: after the fork, and once. It may be shared by threads."""
-    kept = current_app.extensions.get("chairside_store")
+    return _kept("chairside_store", connect_timeout=3, read_timeout=15, tries=3)
+
+
+def _kept(name: str, **patience: int) -> Any:
+    kept = current_app.extensions.get(name)
     if kept is None:
         with _lock:
-            kept = current_app.extensions.get("chairside_store") or _new_client()
-            current_app.extensions["chairside_store"] = kept
+            kept = current_app.extensions.get(name) or _new_client(**patience)
+            current_app.extensions[name] = kept
     return kept
 
 
-def _new_client() -> Any:
+def _new_client(*, connect_timeout: int, read_timeout: int, tries: int) -> Any:
     config = current_app.config["CHAIRSIDE"]
     if not config.s3_endpoint:  # only in tests: the configuration refuses to be without
         raise StorageError("There is no object store.")
@@ -79,9 +85,9 @@ def _new_client() -> Any:
             # The default adds checksums as a trailer, which R2 refuses; we send our own SHA-256.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            retries={"mode": "standard", "total_max_attempts": 3},
-            connect_timeout=3,
-            read_timeout=15,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
             max_pool_connections=20,
             s3={"addressing_style": "path"},
         ),
@@ -120,6 +126,27 @@ def is_reachable() -> bool:
     return True
 
 
+def check() -> None:
+    """Raise StorageError unless the store answers, within some three seconds: asked before somebody sends or waits for much.
+
+    What it said is good for `GOOD_FOR` seconds, so that a store that hangs costs one thread's patience and not everybody's.
+    """
+    state = current_app.extensions.setdefault("chairside_store_seen", {"until": 0.0, "away": False})
+    if time.monotonic() > state["until"]:
+        state["until"] = time.monotonic() + GOOD_FOR  # others go by what was known while this one asks
+        try:
+            with _asking("the bucket"):
+                _kept("chairside_store_asked", connect_timeout=1, read_timeout=2, tries=1).head_bucket(Bucket=_bucket())
+            state["away"] = False
+        except StorageError:
+            state["away"] = True
+            raise
+        finally:
+            state["until"] = time.monotonic() + GOOD_FOR
+    if state["away"]:
+        raise StorageError("The object store does not answer.")
+
+
 def ensure_bucket() -> None:
     """Make the bucket if it is not there. Safe to repeat. Raises StorageError."""
     bucket = _bucket()
@@ -149,6 +176,16 @@ def read(key: str) -> bytes:
     with _asking(key):
         body: bytes = client().get_object(Bucket=_bucket(), Key=key)["Body"].read()
     return body
+
+
+def size_of(key: str) -> int | None:
+    """How many bytes are under a key; None when there is nothing. Raises StorageError."""
+    try:
+        with _asking(key):
+            size: int = client().head_object(Bucket=_bucket(), Key=key)["ContentLength"]
+    except Missing:
+        return None
+    return size
 
 
 def delete(key: str) -> None:
@@ -203,6 +240,11 @@ class Incoming:
             rest = rest[taken:]
         return len(data)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written so far, hex."""
+        return self._whole.hexdigest()
+
     def finish(self) -> Stored:
         """Everything was written: answers what the store now holds, after it has said so itself."""
         if not self._upload:
@@ -211,10 +253,10 @@ class Incoming:
             self._send()
             self._wait()
             self._complete()
-        if (held := self._size()) != self.size:
+        if (held := size_of(self.key)) != self.size:
             raise StorageError(f"Of {self.size} bytes of {self.key} the object store holds {held}.")
         self.is_finished = True
-        return Stored(self.key, self.size, self._whole.hexdigest(), tuple(self._digests))
+        return Stored(self.key, self.size, self.digest, tuple(self._digests))
 
     def abort(self) -> None:
         """Take back what was sent, as far as the store answers."""
@@ -265,11 +307,6 @@ class Incoming:
             etag, digest = sending.result()
             self._etags.append(etag)
             self._digests.append(digest)
-
-    def _size(self) -> int:
-        with _asking(self.key):
-            size: int = self._client.head_object(Bucket=self._bucket, Key=self.key)["ContentLength"]
-        return size
 
 
 def outgoing(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

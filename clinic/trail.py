@@ -16,7 +16,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import view as words_of
 from clinic.htmx import is_htmx
-from clinic.models import Assignment, Base, BrokenGlass, QueueEntry, Request, SignOff, SupervisorCall, Visit
+from clinic.models import Assignment, Base, BrokenGlass, Document, QueueEntry, Request, SignOff, SupervisorCall, Visit
 from clinic.once import UNSAFE
 from clinic.queries.trail import read_lately
 
@@ -29,6 +29,7 @@ OF_A_PATIENT: dict[str, type[Base]] = {
     "request_id": Request,
     "glass_id": BrokenGlass,
     "sign_off_id": SignOff,
+    "document_id": Document,
 }
 
 

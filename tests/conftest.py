@@ -24,6 +24,7 @@ from tests.ledger import Shelf
 from tests.page import LintedClient
 from tests.servers import server, server_with  # noqa: F401 - fixtures for every folder
 from tests.services import MariaDB
+from tests.stores import r2, store, weed  # noqa: F401
 from tests.world import World, build_world
 
 _server: MariaDB | None = None

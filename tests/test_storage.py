@@ -1,10 +1,8 @@
 """The object store: a real S3 server, reached as it is, and over TLS through a double that refuses what R2 refuses."""
 
 import random
-import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import boto3
 import pytest
@@ -14,41 +12,13 @@ from flask import Flask
 from clinic import storage
 from clinic.storage import PART
 from tests.conftest import make_config
-from tests.r2 import R2
-from tests.services import ObjectStore, free_port
+from tests.services import free_port
 
 pytestmark = [
     pytest.mark.server,
     pytest.mark.slow,
     pytest.mark.xdist_group("storage"),
 ]  # one worker: the servers start once
-
-
-@pytest.fixture(scope="module")
-def weed():
-    with tempfile.TemporaryDirectory(prefix="chairside-store-") as folder:
-        store = ObjectStore(Path(folder) / "var")
-        yield store
-        store.stop()
-
-
-@pytest.fixture(scope="module")
-def r2(weed):
-    with tempfile.TemporaryDirectory(prefix="chairside-r2-") as folder:
-        double = R2(weed, Path(folder))
-        yield double
-        double.stop()
-
-
-@pytest.fixture(params=["seaweedfs", "r2"])
-def store(request, weed, r2, monkeypatch):
-    if request.param == "seaweedfs":
-        yield weed
-        return
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(r2.authority))
-    r2.refused.clear()
-    yield r2
-    assert r2.refused == []
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from clinic.models.base import Base
 from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
+from clinic.models.document import PAPERS, Category, Document, DocumentStatus, Projection
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
 from clinic.models.patient import (
@@ -40,6 +41,11 @@ from clinic.models.user import (
 from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
+    "Category",
+    "Document",
+    "DocumentStatus",
+    "PAPERS",
+    "Projection",
     "Chart",
     "ChartEntry",
     "ChartVersion",

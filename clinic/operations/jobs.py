@@ -19,7 +19,7 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import AuditEvent, Job, JobRun, User
-from clinic.operations import chain
+from clinic.operations import chain, reconciling
 from clinic.operations.chart_versions import cut_left_open, verify_versions
 from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.requests import expire_requests
@@ -28,6 +28,7 @@ from clinic.operations.visits import mark_missed_visits
 from clinic.queries.jobs import EARLY, LEASE, is_held
 
 RETRY = timedelta(minutes=5)  # after a run that failed, unless the job would be due sooner anyway
+SHARE = 0.012  # of the documents a night: each is read anew within a quarter
 CUT_OFF = "It was cut off before it was done."
 # MySQL's and MariaDB's word for an account that may not do this.
 NOT_ALLOWED = frozenset({1142, 1044, 1045, 1227})
@@ -138,6 +139,20 @@ def _verify_charts(_keep: Keep) -> str:
     return verdict.sentence
 
 
+def _reconcile(keep: Keep) -> str:
+    found = reconciling.reconcile(keep)
+    if not found.is_good:
+        raise Failed(found.sentence)
+    return found.sentence
+
+
+def _verify_documents(keep: Keep) -> str:
+    verified = reconciling.verify(keep, share=SHARE)
+    if not verified.is_good:
+        raise Failed(verified.sentence)
+    return verified.sentence
+
+
 JOBS: dict[str, Declared] = {
     "expire-requests": Declared("Expiring requests", timedelta(minutes=10), _expire_requests),
     "missed-visits": Declared("Missed visits", timedelta(minutes=10), _missed_visits),
@@ -147,6 +162,8 @@ JOBS: dict[str, Declared] = {
     "ask-why": Declared("Asking why a record was opened", timedelta(hours=1), _ask_why),
     "first-versions": Declared("First versions of charts", timedelta(days=1), _first_versions),
     "verify-charts": Declared("Verifying charts", timedelta(days=1), _verify_charts),
+    "reconcile-documents": Declared("Documents and store agree", timedelta(hours=1), _reconcile),
+    "verify-documents": Declared("Reading documents anew", timedelta(days=1), _verify_documents),
     "clean-up": Declared("Clean-up", timedelta(hours=6), _clean_up),
 }
 

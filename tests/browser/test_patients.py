@@ -4,6 +4,7 @@ import random
 import re
 import time
 
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from clinic.extensions import db
@@ -60,7 +61,7 @@ def test_searching_as_one_types_and_opening_by_keyboard(page_of):
     page.goto("/patients")
     page.keyboard.type("ana pe", delay=30)
     page.locator("#patients-results").get_by_text("Nimali").wait_for(state="detached")
-    assert page.locator("#patients-results tbody tr").count() == 1
+    expect(page.locator("#patients-results tbody tr")).to_have_count(1)
     assert page.input_value("#patients-q") == "ana pe"
     assert page.evaluate("document.activeElement.id") == "patients-q"
     page.keyboard.press("Escape")
@@ -75,7 +76,7 @@ def test_searching_and_paging_work_without_javascript(page_of):
     page.goto("/patients")
     page.fill("#patients-q", "吴")
     page.get_by_role("button", name="Search").click()
-    assert page.locator("#patients-results tbody tr").count() == 1
+    expect(page.locator("#patients-results tbody tr")).to_have_count(1)
     page.get_by_role("link", name="吴美玲").click()
     assert page.locator("h1").inner_text() == "吴美玲"
 

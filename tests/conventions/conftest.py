@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from clinic import storage
 from clinic.printing import client as printer
 from tests.conventions.crawl import Crawl
 from tests.noon import noon_in
@@ -21,3 +22,10 @@ def crawl(app: Flask, world: World) -> Iterator[Crawl]:
 def a_printer_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every page is asked for: those that are printed too, which the printer's own tests hold."""
     monkeypatch.setattr(printer, "print_pdf", lambda _html: b"%PDF-1.4\n%%EOF\n")
+
+
+@pytest.fixture(autouse=True)
+def a_store_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are asked for too; what the store does is held by its own tests."""
+    monkeypatch.setattr(storage, "check", lambda: None)
+    monkeypatch.setattr(storage, "outgoing", lambda _stored, start, stop: iter([b"x" * (stop - start)]))

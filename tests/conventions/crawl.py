@@ -34,6 +34,7 @@ from clinic.models import (
 )
 from clinic.operations.chairs import add_chair, retire_chair
 from clinic.operations.departments import close_department, open_department
+from clinic.operations.documents import delete_document
 from clinic.operations.notices import tell
 from clinic.operations.own_kinds import add_own_kind, retire_own_kind
 from clinic.operations.people import create_person, deactivate
@@ -41,6 +42,7 @@ from clinic.operations.visits import schedule_visit
 from tests.asked import student_asks
 from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
 from tests.crowded import add_arrived, add_patients
+from tests.filed import file_document, png
 from tests.forms import PageForm, forms_of
 from tests.person import Person
 from tests.scene import second_supervisor
@@ -144,6 +146,8 @@ def furnish(world: World) -> list[str]:
         name="Old", word="oldkind", scope=Scope.WHOLE, is_treatment=False, rule="crown", actor=adel
     )
     retire_own_kind(former_kind.id, version=former_kind.version, actor=adel)
+    deleted = file_document(world, body=png(3, 3), name="old.png")
+    delete_document(deleted.id, version=deleted.version, reason="Of another patient", actor=world.user("kamal"))
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(
         BrokenGlass(

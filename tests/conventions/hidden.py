@@ -33,6 +33,7 @@ from clinic.operations.calls import call_supervisor
 from clinic.operations.patients import FIELDS, register_patient
 from clinic.operations.queue import call_to_chair, move
 from clinic.operations.visits import check_in
+from tests.filed import file_document
 from tests.world import World
 
 NAME = "Zebulon Quarterman"
@@ -73,6 +74,7 @@ def add_hidden(world: World, department: str) -> None:
     today = _visit(world, patient, department, at, keeper)
     world.visits["hidden"] = today.id
     db.session.flush()
+    file_document(world, "hidden", "keeper")
     entry = check_in(today, actor=rita)
     if department == "orthodontics":
         entry = call_to_chair(entry.id, version=entry.version, chair_id=world.chairs["B2"], actor=ruwan)

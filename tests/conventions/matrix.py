@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import event, select
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from clinic import access, clock
+from clinic import access, clock, security
 from clinic.access import ROLE_PERMISSIONS, Permission, Role
 from clinic.chart.kinds import Scope
 from clinic.extensions import db
@@ -24,6 +25,7 @@ from clinic.models import (
     CallReason,
     ChartEntry,
     Display,
+    Document,
     GlassReason,
     Notice,
     OwnKind,
@@ -39,6 +41,7 @@ from clinic.models import (
     Visit,
 )
 from tests.charting import chart_line
+from tests.filed import PDF, file_document
 from tests.person import Person
 from tests.world import World
 
@@ -150,6 +153,7 @@ def deepen(world: World) -> None:
         chart_line(patient, "16 mo car; 46 rct plan", actor=world.user(person))
         version = finish_first_charting(patient, actor=world.user(person))
         chart_line(patient, "36 o car", actor=world.user(person))
+        file_document(world, name, person, body=PDF, name="letter.pdf")
         patient.archived_at = since
         is_pending = status is SignOffStatus.PENDING
         db.session.add(
@@ -213,6 +217,7 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "number": 1,
         "sign_off_id": newest(SignOff, SignOff.patient_id),
         "place": "46",
+        "document_id": newest(Document, Document.patient_id),
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),
@@ -281,8 +286,20 @@ def ask(app: Flask, browser: Person | None, verb: str, url: str) -> TestResponse
         return app.test_client().open(url, method=verb, buffered=False)
     browser.client = browser.browser()
     if verb in UNSAFE:
-        return browser.post(url)
+        return browser.post(with_ticket(app, browser, url))
     return browser.get(url, buffered=False)
+
+
+def with_ticket(app: Flask, browser: Person, url: str) -> str:
+    """The address with what a page of ours puts into it, where that takes the place of a form's token."""
+    try:
+        endpoint = app.url_map.bind("localhost").match(url, method="POST")[0]
+    except HTTPException:
+        return url
+    with app.app_context():
+        declared = access.access_of(endpoint)
+        g.csrf_owner = browser.token_hash
+        return f"{url}?ticket={security.ticket(url)}" if declared and declared.ticketed else url
 
 
 def outcome(answer: TestResponse, *, nobody: bool) -> str:

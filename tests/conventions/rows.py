@@ -17,12 +17,15 @@ from clinic.models import (
     AuthSession,
     BrokenGlass,
     CallReason,
+    Category,
     Chair,
     Chart,
     ChartEntry,
     ChartVersion,
     Department,
     Display,
+    Document,
+    DocumentStatus,
     GlassReason,
     JobRun,
     Judgement,
@@ -87,6 +90,26 @@ def grow(world: World, count: int) -> None:
     # A letter or two each: a clinic has dozens at most.
     departments = [Department(name=f"Far {number}", letter=f"{number:02d}") for number in range(count // 20)]
     _add([*people, *patients, *chairs, *departments])
+    _add(
+        [
+            Document(
+                patient_id=fernando,
+                category=Category.LETTER,
+                name=f"{number}.pdf",
+                status=DocumentStatus.AVAILABLE,
+                key=f"documents/many{number}",
+                once=f"many {number}",
+                media_type="application/pdf",
+                size=10,
+                sha256="0" * 64,
+                parts="0" * 64,
+                uploaded_by_id=kamal,
+                created_at=at,
+                available_at=at,
+            )
+            for number in numbers
+        ]
+    )
     soon = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
     here, planned, past = (
         [

@@ -55,6 +55,8 @@ NO_LIST = {
     "/patients/<int:patient_id>/chart/meaning",
     "/patients/<int:patient_id>/chart/versions/<int:number>.json",
     "/patients/<int:patient_id>/chart/versions/<int:number>.pdf",
+    "/patients/<int:patient_id>/documents/<int:document_id>/download",
+    "/patients/<int:patient_id>/documents/<int:document_id>/file",
     "/patients/alike",
     "/patients/new",
     "/people/<int:person_id>/temporary-password",

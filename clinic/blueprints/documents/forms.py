@@ -1,0 +1,85 @@
+"""The form of a document: what it is. The same fields go with an upload and with a change."""
+
+from wtforms import SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
+
+from clinic.blueprints.patients.forms import DayField, choices_of
+from clinic.chart import teeth
+from clinic.formatting import day
+from clinic.forms import Form, VersionForm, one_line
+from clinic.models import PAPERS, Category, Projection, Role, User, Visit
+from clinic.operations.documents import Said
+
+MOST_TEETH = 32
+
+
+class DocumentForm(Form):
+    """What a document is. `prepared` says for whom."""
+
+    category = SelectField("What it is", choices=choices_of(Category))
+    projection = SelectField(
+        "Kind of radiograph", choices=[SelectChoice("", "not said"), *choices_of(Projection)], default=""
+    )
+    teeth = StringField("Teeth", [Length(max=200)], filters=[one_line], description="With commas, e.g. 36, 37")
+    taken_on = DayField("Taken on", [Optional()], description="The day, e.g. 3 Apr 2026; empty when it is not known")
+    visit_id = SelectField("Visit", validate_choice=False, default="")
+    description = StringField("Description", [Length(max=500)], filters=[one_line])
+
+    def prepared(self, viewer: User, visits: list[Visit]) -> "DocumentForm":
+        """Itself with the choices that this person has."""
+        self.numbering = viewer.numbering
+        kinds = choices_of(Category)
+        self.category.choices = [kind for kind in kinds if viewer.role is not Role.RECEPTIONIST or kind.value in PAPERS]
+        self.visit_id.choices = [
+            SelectChoice("", "none"),
+            *(SelectChoice(str(visit.id), f"{day(visit.starts_at)}, {visit.reason}") for visit in visits),
+        ]
+        return self
+
+    def validate_teeth(self, field: StringField) -> None:
+        typed = [word for word in (field.data or "").replace(",", " ").split() if word]
+        keys = [teeth.read(word, self.numbering) for word in typed]
+        unknown = [word for word, key in zip(typed, keys, strict=True) if key is None]
+        if unknown:
+            raise ValidationError(f"“{unknown[0][:20]}” is no tooth. Write numbers with commas, e.g. 36, 37.")
+        if len(typed) > MOST_TEETH:
+            raise ValidationError(f"At most {MOST_TEETH} teeth; say none for the whole mouth.")
+        self.keys = tuple(teeth.in_order(list(dict.fromkeys(key for key in keys if key))))
+
+    def validate_visit_id(self, field: SelectField) -> None:
+        if field.data and field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError("Choose one of the patient's visits.")
+
+    @property
+    def said(self) -> Said:
+        """What the person said, once the form is valid."""
+        category = Category(self.category.data)
+        projection = Projection(self.projection.data) if self.projection.data else None
+        return Said(
+            category=category,
+            projection=projection if category is Category.RADIOGRAPH else None,
+            teeth=self.keys,
+            taken_on=self.taken_on.data,
+            visit_id=int(self.visit_id.data) if self.visit_id.data else None,
+            description=self.description.data or "",
+        )
+
+
+class UploadForm(DocumentForm):
+    """With a file. What it is may be left to be guessed from the file."""
+
+    def prepared(self, viewer: User, visits: list[Visit]) -> "DocumentForm":
+        super().prepared(viewer, visits)
+        self.category.choices = [SelectChoice("", "guess from the file"), *self.category.choices]
+        return self
+
+
+class ChangeForm(VersionForm, DocumentForm):
+    """Said anew."""
+
+
+class DeleteForm(VersionForm):
+    reason = StringField(
+        "Why", [InputRequired("Write why; it stays with the document."), Length(max=200)], filters=[one_line]
+    )

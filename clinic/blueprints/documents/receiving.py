@@ -1,0 +1,154 @@
+"""A file on its way in: from the browser through this process into the object store, as it comes, inspected and scanned on the way.
+
+Nothing is written to a disk and nothing is decoded; what is held is what clinic/storage.py holds. Nothing here asks the database.
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO, cast
+
+from flask import current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from clinic import settings, storage
+from clinic.documents.inspection import Found, Inspection, Refused, cleaned_name
+from clinic.documents.scan import Outcome, Scan, Verdict
+from clinic.errors import DomainError, Unavailable
+from clinic.operations.documents import COMING, MIB, Content
+
+log = logging.getLogger(__name__)
+AT_ONCE = 16  # files coming into one process; each holds a thread and two parts of memory
+SILENCE = 60  # seconds without a byte after which whoever sends is given up
+FIELDS = MIB  # bytes of a form beside its file
+AWAY = "Documents cannot be stored at the moment. Nothing was saved; keep the file and try again in some minutes."
+
+
+class TooLong(Exception):  # noqa: N818
+    """The upload took longer than any upload may."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    name: str
+    content: Content
+
+
+class Sink:
+    """What Werkzeug's parser writes a file's bytes to. Raises Refused, TooLarge, StorageError, TooLong."""
+
+    def __init__(self, key: str, most: int, until: ExitStack) -> None:
+        self.key, self.most, self._end = key, most, until
+        self.scan: Scan | None = None
+        self.name = ""
+        self._until = time.monotonic() + COMING.total_seconds()
+
+    def open(self, name: str) -> "IO[bytes]":
+        if not name:
+            return BytesIO()  # a browser's field in which no file was chosen
+        if self.name:
+            raise Refused("Send one file at a time.")
+        self.name = cleaned_name(name)
+        self.inspection = Inspection(self.name)
+        self.incoming = self._end.enter_context(storage.Incoming(self.key, most=self.most))
+        if clamd := current_app.config["CHAIRSIDE"].clamd:
+            self.scan = self._end.enter_context(Scan(clamd))
+        return cast("IO[bytes]", self)
+
+    def write(self, data: bytes) -> int:
+        if time.monotonic() > self._until:
+            raise TooLong
+        self.inspection.feed(data)
+        if self.scan:
+            self.scan.feed(data)
+        return self.incoming.write(data)
+
+    def seek(self, _place: int) -> int:
+        """The parser wants to begin at the start when a file is whole; nobody reads this one."""
+        return 0
+
+    def close(self) -> None:
+        """Werkzeug closes what it opened; the upload is finished by whoever began it."""
+
+
+def receive(key: str) -> Arrived:
+    """Read the request's body: its file goes into the store under this key, its fields are in `request.form` after.
+
+    Raises DomainError when the file is none that is kept, when it is not what was sent, when there is none, or when the store is away;
+    what Werkzeug raises of a body that is too large or was cut off. Whatever is raised, nothing stays in the store.
+    """
+    most = settings.read("document_mib") * MIB
+    request.max_content_length = most + FIELDS
+    try:
+        with _in_turn(), _not_for_ever(), ExitStack() as until:
+            sink = Sink(key, most, until)
+            g.file_goes_to = sink.open
+            sent = request.form.get("sha256", "")
+            if not sink.name:
+                raise DomainError("Choose a file first.")
+            found = sink.inspection.end()
+            if sent and sent != sink.incoming.digest:
+                raise DomainError("The file was changed on its way here. Send it again.")
+            stored = sink.incoming.finish()
+            return Arrived(sink.name, _content(stored, found, sink.scan))
+    except Refused as refused:
+        raise DomainError(refused.sentence) from None
+    except storage.TooLarge:
+        raise RequestEntityTooLarge from None
+    except (TooLong, TimeoutError):
+        raise DomainError("The file came in too slowly and was given up. Try again over a better connection.") from None
+    except storage.StorageError as error:
+        log.warning("documents: %s", error)
+        raise Unavailable(AWAY) from None
+
+
+def _content(stored: storage.Stored, found: Found, scan: Scan | None) -> Content:
+    return Content(
+        stored=stored,
+        media_type=found.media_type,
+        width=found.width,
+        height=found.height,
+        pages=found.pages,
+        remarks="; ".join(found.flags),
+        danger=_danger(scan.end()) if scan else "",
+    )
+
+
+def _danger(verdict: Verdict) -> str:
+    """Why a file is in quarantine: the scanner knows it for harmful, or could not say that it is not."""
+    if verdict.outcome is Outcome.CLEAN:
+        return ""
+    found = verdict.outcome is Outcome.FOUND
+    return f"The scanner found {verdict.words} in it." if found else f"It could not be scanned. {verdict.words}"
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    turns: threading.Semaphore = current_app.extensions.setdefault("chairside_uploads", threading.Semaphore(AT_ONCE))
+    if not turns.acquire(blocking=False):
+        raise Unavailable("Many files are coming in at once. Keep yours and send it again in a minute.")
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+@contextmanager
+def _not_for_ever() -> Iterator[None]:
+    """Give up who sends nothing for a while: they would hold a thread."""
+    wire: socket.socket | None = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+    if wire is None:
+        yield
+        return
+    before = wire.gettimeout()
+    wire.settimeout(SILENCE)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            wire.settimeout(before)

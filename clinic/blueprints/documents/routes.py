@@ -1,0 +1,257 @@
+"""A patient's documents: the gallery, one of them, its bytes, and adding, describing, deleting and restoring."""
+
+import hashlib
+
+from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.exceptions import HTTPException
+
+from clinic import storage
+from clinic.access import Permission, requires
+from clinic.blueprints.documents import sending
+from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, UploadForm
+from clinic.blueprints.documents.receiving import AWAY, Arrived, receive
+from clinic.chart import teeth
+from clinic.errors import DomainError, Unavailable
+from clinic.extensions import db
+from clinic.forms import VersionForm
+from clinic.htmx import go_to, place
+from clinic.models import PAPERS, Category, Document, DocumentStatus, Patient, Role
+from clinic.operations.documents import (
+    Said,
+    begin_document,
+    delete_document,
+    describe_document,
+    fail_document,
+    finish_document,
+    restore_document,
+)
+from clinic.queries.documents import counts_of, document_for, documents_of, versions_of, visits_to_choose
+from clinic.queries.patients import patient_for
+
+bp = Blueprint("documents", __name__)
+OF_PATIENT = "/patients/<int:patient_id>/documents"
+OF_DOCUMENT = f"{OF_PATIENT}/<int:document_id>"
+
+
+# --- to look at -------------------------------------------------------------------------------------------------------
+
+
+@bp.get(OF_PATIENT)
+@requires(Permission.VIEW_DOCUMENTS)
+def index(patient_id: int) -> ResponseReturnValue:
+    """The documents of a patient, newest first."""
+    patient = _patient(patient_id)
+    form = UploadForm().prepared(current_user, visits_to_choose(patient.id))
+    return render_template("documents/index.html", form=form, newer_of=None, **_list(patient))
+
+
+@bp.get(f"{OF_PATIENT}/listed")
+@requires(Permission.VIEW_DOCUMENTS, background=True)
+def listed(patient_id: int) -> ResponseReturnValue:
+    """The list of documents alone, which refetches itself."""
+    return render_template("documents/_list.html", **_list(_patient(patient_id)))
+
+
+@bp.get(OF_DOCUMENT)
+@requires(Permission.VIEW_DOCUMENTS)
+def show(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """One document and what is known of it."""
+    document = _document(patient_id, document_id)
+    form = _change_form(document)
+    return _shown(document, form, DeleteForm(version=document.version))
+
+
+@bp.get(f"{OF_DOCUMENT}/file")
+@requires(Permission.VIEW_DOCUMENTS)
+def file(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """A document's bytes, to be looked at."""
+    return sending.answer_with(_readable(patient_id, document_id), save=False)
+
+
+@bp.get(f"{OF_DOCUMENT}/download")
+@requires(Permission.VIEW_DOCUMENTS)
+def download(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """A document's bytes, to be kept as a file."""
+    return sending.answer_with(_readable(patient_id, document_id), save=True)
+
+
+def _list(patient: Patient) -> dict[str, object]:
+    asked = request.args
+    category = Category(asked["category"]) if asked.get("category") in set(Category) else None
+    tooth, deleted = asked.get("tooth", "")[:3], "deleted" in asked
+    page = documents_of(current_user, patient.id, category=category, tooth=tooth, deleted=deleted, **place())
+    counts = counts_of(current_user, patient.id)
+    return {
+        "patient": patient,
+        "page": page,
+        "counts": counts,
+        "category": category,
+        "tooth": tooth,
+        "deleted": deleted,
+    }
+
+
+def _shown(document: Document, form: ChangeForm, delete_form: DeleteForm) -> str:
+    return render_template(
+        "documents/show.html",
+        patient=_patient(document.patient_id),
+        document=document,
+        versions=versions_of(current_user, document),
+        form=form,
+        delete_form=delete_form,
+    )
+
+
+# --- to file ----------------------------------------------------------------------------------------------------------
+
+
+@bp.get(f"{OF_DOCUMENT}/newer")
+@requires(Permission.FILE_DOCUMENTS)
+def newer(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """The form for a newer file of the same thing."""
+    document = _document(patient_id, document_id)
+    form = UploadForm(data=_fields_of(document)).prepared(current_user, visits_to_choose(patient_id))
+    return render_template("documents/newer.html", patient=_patient(patient_id), document=document, form=form)
+
+
+@bp.post(OF_PATIENT)
+@requires(Permission.FILE_DOCUMENTS, needs_key=False, ticketed=True)
+def upload(patient_id: int) -> ResponseReturnValue:
+    """Add a document: its row first, then its bytes, then that they are there."""
+    patient = _patient(patient_id)
+    document_id = g.get("document_id") or _begun(patient)
+    if isinstance(document_id, Response):
+        return document_id
+    g.document_id = document_id  # if the last step is redone, the bytes do not come a second time
+    if "arrived" not in g:
+        g.arrived = _arrived(document_id)
+    return _finished(patient_id, document_id, g.arrived)
+
+
+def _begun(patient: Patient) -> int | Response:
+    """The new document's id; or the answer to a form that has been sent before."""
+    try:
+        storage.check()
+    except storage.StorageError:
+        raise Unavailable(AWAY) from None
+    sent = f"{request.args['ticket']} {request.args.get('file', '')[:8]}"
+    once, replaces = hashlib.sha256(sent.encode()).hexdigest(), request.args.get("newer_of", type=int)
+    document = begin_document(patient, once=once, replaces=replaces, actor=current_user)
+    if document.status is not DocumentStatus.PENDING:
+        return go_to(url_for("documents.show", patient_id=patient.id, document_id=document.id))
+    db.session.commit()
+    return document.id
+
+
+def _arrived(document_id: int) -> Arrived:
+    """The bytes, which are in the store now; no connection to the database is held meanwhile."""
+    key = db.session.get_one(Document, document_id).key
+    db.session.commit()
+    try:
+        return receive(key)
+    except (DomainError, HTTPException, OSError) as error:
+        fail_document(document_id, why=getattr(error, "sentence", "It was cut off on its way."), actor=current_user)
+        db.session.commit()
+        raise
+
+
+def _finished(patient_id: int, document_id: int, arrived: Arrived) -> ResponseReturnValue:
+    form = UploadForm(request.form).prepared(current_user, visits_to_choose(patient_id))
+    guessed = _guess(arrived)
+    form.category.data = form.category.data or guessed
+    is_whole = form.validate()
+    document = finish_document(
+        document_id,
+        name=arrived.name,
+        said=form.said if is_whole else Said(guessed),
+        content=arrived.content,
+        replaces=request.args.get("newer_of", type=int),
+        actor=current_user,
+    )
+    return go_to(f"{_page_of(document)}?added={'whole' if is_whole else 'unread'}")
+
+
+def _guess(arrived: Arrived) -> Category:
+    """What a file probably is, by its content and name."""
+    kind, name = arrived.content.media_type, arrived.name.casefold()
+    found = Category.RADIOGRAPH if kind == "application/dicom" else Category.OTHER
+    if kind.startswith("image/"):
+        found = Category.PHOTOGRAPH
+    for word, category in (("consent", Category.CONSENT), ("letter", Category.LETTER), ("referral", Category.LETTER)):
+        found = category if word in name else found
+    if any(word in name for word in ("opg", "xray", "x-ray", "bitewing", "periapical", "radiograph", "panoramic")):
+        found = Category.RADIOGRAPH
+    if current_user.role is Role.RECEPTIONIST and found not in PAPERS:
+        return Category.SCAN
+    return found
+
+
+@bp.post(OF_DOCUMENT)
+@requires(Permission.FILE_DOCUMENTS)
+def describe(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """Say what a document is."""
+    document = _document(patient_id, document_id)
+    form = ChangeForm(request.form).prepared(current_user, visits_to_choose(patient_id))
+    if not form.validate():
+        return _shown(document, form, DeleteForm(version=document.version)), 422
+    describe_document(document.id, version=form.version.data, said=form.said, actor=current_user)
+    return go_to(_page_of(document), say=f"Saved what {document.name} is")
+
+
+@bp.post(f"{OF_DOCUMENT}/delete")
+@requires(Permission.FILE_DOCUMENTS)
+def delete(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """Delete a document, for a reason; it can be restored."""
+    document, form = _document(patient_id, document_id), DeleteForm(request.form)
+    if not form.validate():
+        return _shown(document, _change_form(document), form), 422
+    delete_document(document.id, version=form.version.data, reason=form.reason.data, actor=current_user)
+    return go_to(_page_of(document), say=f"Deleted {document.name}")
+
+
+@bp.post(f"{OF_DOCUMENT}/restore")
+@requires(Permission.FILE_DOCUMENTS)
+def restore(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """Restore a deleted document."""
+    document, form = _document(patient_id, document_id), VersionForm(request.form).checked()
+    restore_document(document.id, version=form.version.data, actor=current_user)
+    return go_to(_page_of(document), say=f"Restored {document.name}")
+
+
+def _change_form(document: Document) -> ChangeForm:
+    form = ChangeForm(data=_fields_of(document) | {"version": document.version})
+    form.prepared(current_user, visits_to_choose(document.patient_id))
+    return form
+
+
+def _fields_of(document: Document) -> dict[str, object]:
+    shown = ", ".join(teeth.shown(key, current_user.numbering) for key in document.teeth.split())
+    return {
+        "category": document.category,
+        "projection": document.projection or "",
+        "teeth": shown,
+        "taken_on": document.taken_on,
+        "visit_id": str(document.visit_id or ""),
+        "description": document.description,
+    }
+
+
+def _page_of(document: Document) -> str:
+    return url_for("documents.show", patient_id=document.patient_id, document_id=document.id)
+
+
+def _patient(patient_id: int) -> Patient:
+    return patient_for(current_user, patient_id) or abort(404)
+
+
+def _document(patient_id: int, document_id: int) -> Document:
+    return document_for(current_user, patient_id, document_id) or abort(404)
+
+
+def _readable(patient_id: int, document_id: int) -> Document:
+    document = _document(patient_id, document_id)
+    if document.status is not DocumentStatus.AVAILABLE:
+        raise DomainError(f"This document cannot be read: it is {document.status.value}. {document.why}")
+    return document

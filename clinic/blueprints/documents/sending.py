@@ -1,0 +1,94 @@
+"""A document's bytes on their way out: part by part, each verified before it is sent, a range of them too."""
+
+import logging
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from flask import Flask, Response, current_app, has_request_context, request
+from werkzeug.http import parse_range_header, quote_etag
+
+from clinic import database, storage
+from clinic.blueprints.documents.receiving import AWAY
+from clinic.errors import Unavailable
+from clinic.extensions import db
+from clinic.models import Document
+from clinic.operations.documents import quarantine_document
+from clinic.queries.documents import stored_of
+
+log = logging.getLogger(__name__)
+# Shown in the page, or in a frame of ours; everything else is only ever saved as a file.
+SHOWN = ("image/jpeg", "image/png", "image/webp", "application/pdf")
+ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+WRONG = "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
+
+
+def answer_with(document: Document, *, save: bool) -> Response:
+    """The whole file, or the part that is asked for; 304 to whoever holds it already. Raises Unavailable."""
+    etag = quote_etag(document.sha256)
+    if request.if_none_match.contains_weak(document.sha256):
+        return Response(status=304, headers={"ETag": etag})
+    start, stop, status = _asked_for(document)
+    if status == 416:
+        return Response(status=416, headers={"Content-Range": f"bytes */{document.size}"})
+    response = Response(_verified(document, start, stop), status=status, mimetype=document.media_type)
+    response.content_length = stop - start
+    is_shown = not save and document.media_type in SHOWN
+    response.headers["Content-Disposition"] = f"{'inline' if is_shown else 'attachment'}; {_named(document.name)}"
+    response.headers["ETag"] = etag
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Content-Security-Policy"] = ALONE
+    if is_shown:
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    if status == 206:
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{document.size}"
+    return response
+
+
+def _named(name: str) -> str:
+    """A file's name for whoever saves it (RFC 6266): in any script, and in plain letters for what cannot read that."""
+    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in name)
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _asked_for(document: Document) -> tuple[int, int, int]:
+    """From where to before where, and the status: 200 for the whole, 206 for one range, 416 for one that is not there."""
+    asked = parse_range_header(request.headers.get("Range"))
+    fits = request.headers.get("If-Range") in (None, quote_etag(document.sha256))
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not fits:
+        return 0, document.size, 200
+    found = asked.range_for_length(document.size)
+    return (*found, 206) if found else (0, 0, 416)
+
+
+def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes. The first part is there before anything is answered, so that a store that is away or wrong has a sentence."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    number = document.id
+    try:
+        storage.check()
+        coming = storage.outgoing(stored_of(document), start, stop)
+        first = next(coming, b"")
+    except (storage.Damaged, storage.Missing) as wrong:
+        _quarantine(app, number, str(wrong))
+        raise Unavailable(WRONG) from None
+    except storage.StorageError:
+        raise Unavailable(AWAY) from None
+    return _rest(app, number, first, coming)
+
+
+def _rest(app: Flask, number: int, first: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield first
+        yield from coming
+    except (storage.Damaged, storage.Missing) as wrong:
+        _quarantine(app, number, str(wrong))
+        raise  # the connection is cut: whoever reads sees that not all of it came
+
+
+def _quarantine(app: Flask, number: int, why: str) -> None:
+    log.error("documents: document %s is not what was stored (%s)", number, why)
+    if has_request_context():
+        database.let_go()
+    with app.app_context():
+        quarantine_document(number, why="Its bytes are not what was stored.")
+        db.session.commit()

@@ -1,0 +1,107 @@
+"""Documents of a patient as rows: what each is, where its bytes are, and what they must be. The bytes are in the object store."""
+
+import enum
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Date, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from clinic.models.base import TABLE_OPTIONS, Base, Id, identity, link, one_of, references
+
+
+class Category(enum.StrEnum):
+    RADIOGRAPH = "radiograph"
+    PHOTOGRAPH = "photograph"
+    SCAN = "scan"  # of a model, a form, a record from elsewhere
+    LETTER = "letter"
+    CONSENT = "consent"
+    OTHER = "other"
+
+
+# What the front desk files and sees; pictures of the mouth are clinical.
+PAPERS = (Category.LETTER, Category.CONSENT, Category.SCAN, Category.OTHER)
+
+
+class Projection(enum.StrEnum):
+    """What kind of radiograph."""
+
+    PERIAPICAL = "periapical"
+    BITEWING = "bitewing"
+    OCCLUSAL = "occlusal"
+    PANORAMIC = "panoramic"
+    CEPHALOMETRIC = "cephalometric"
+    VOLUME = "volume"  # cone-beam
+
+
+class DocumentStatus(enum.StrEnum):
+    PENDING = "pending"  # its bytes are on their way
+    AVAILABLE = "available"
+    FAILED = "failed"  # they never arrived whole, or are nothing that is kept
+    QUARANTINED = "quarantined"  # nobody may read them: the scanner or a digest said so
+    DELETED = "deleted"  # restorable
+    PURGED = "purged"  # the bytes are gone; two people wanted that
+
+
+class Document(Base):
+    """One file. `key`, `size`, `sha256` and `parts` (SHA-256 of each part, hex, with spaces) are what the store must hold."""
+
+    __tablename__ = "document"
+
+    id: Mapped[identity]
+    patient_id: Mapped[int] = references("patient.id")
+    visit_id: Mapped[int | None] = references("visit.id", index=True)
+    replaces_id: Mapped[int | None] = references("document.id", index=True)  # the former file of the same thing
+    category: Mapped[Category] = mapped_column(one_of(Category), default=Category.OTHER)
+    projection: Mapped[Projection | None] = mapped_column(one_of(Projection))
+    teeth: Mapped[str] = mapped_column(String(200), default="")  # keys of the chart, with spaces between
+    taken_on: Mapped[date | None] = mapped_column(Date)
+    description: Mapped[str] = mapped_column(String(500), default="")
+    name: Mapped[str] = mapped_column(String(150))  # of the file, as it is offered again
+    status: Mapped[DocumentStatus] = mapped_column(one_of(DocumentStatus), default=DocumentStatus.PENDING)
+    why: Mapped[str] = mapped_column(String(300), default="")  # it failed, is in quarantine, was deleted
+    key: Mapped[str] = mapped_column(String(80), unique=True)  # random, written once, says nothing
+    once: Mapped[str] = mapped_column(String(64), unique=True)  # of the upload: sent twice, it is one document
+    media_type: Mapped[str] = mapped_column(String(80), default="")
+    size: Mapped[int] = mapped_column(Id, default=0)  # bytes
+    sha256: Mapped[str] = mapped_column(String(64), default="")
+    parts: Mapped[str] = mapped_column(Text, default="")
+    width: Mapped[int | None]  # pixels
+    height: Mapped[int | None]
+    pages: Mapped[int | None]
+    remarks: Mapped[str] = mapped_column(String(300), default="")  # what was seen in it that one should know
+    thumbnail_key: Mapped[str | None] = mapped_column(String(80), unique=True)
+    uploaded_by_id: Mapped[int] = references("user.id")
+    created_at: Mapped[datetime]
+    available_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]  # it was last read and hashed anew
+    deleted_by_id: Mapped[int | None] = references("user.id")
+    deleted_at: Mapped[datetime | None]
+    purge_asked_by_id: Mapped[int | None] = references("user.id")
+    purge_asked_at: Mapped[datetime | None]
+    purge_reason: Mapped[str] = mapped_column(String(300), default="")
+    purged_by_id: Mapped[int | None] = references("user.id")
+    purged_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    uploaded_by = link("User", foreign_keys=[uploaded_by_id])
+    deleted_by = link("User", foreign_keys=[deleted_by_id])
+    purge_asked_by = link("User", foreign_keys=[purge_asked_by_id])
+    purged_by = link("User", foreign_keys=[purged_by_id])
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a browser shows it in a page."""
+        return self.media_type in ("image/jpeg", "image/png", "image/webp")
+
+    __mapper_args__ = {"version_id_col": version}
+    __table_args__ = (
+        CheckConstraint("status NOT IN ('available', 'deleted') OR sha256 <> ''", name="digest_of_what_is_there"),
+        CheckConstraint("(status = 'purged') = (purged_at IS NOT NULL)", name="purged_when"),
+        CheckConstraint("status <> 'deleted' OR deleted_at IS NOT NULL", name="deleted_when"),
+        CheckConstraint("purged_by_id IS NULL OR purged_by_id <> purge_asked_by_id", name="purged_by_two"),
+        CheckConstraint("projection IS NULL OR category = 'radiograph'", name="projection_of_a_radiograph"),
+        Index("ix_document_patient", "patient_id", "id"),
+        Index("ix_document_status", "status", "id"),
+        Index("ix_document_uploader", "uploaded_by_id", "created_at"),
+        TABLE_OPTIONS,
+    )

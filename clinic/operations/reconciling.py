@@ -1,0 +1,186 @@
+"""Making the rows of documents and the objects in the store agree again, after what was cut off; and reading anew what is there.
+
+Safe at any time, and twice: what is younger than `YOUNG` may be on its way and is left alone, and nothing is taken from the store that
+a row calls a document. Each function answers what it did in sentences that name no patient, and asks `keep` to commit as it goes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+
+from clinic import clock, storage
+from clinic.extensions import db
+from clinic.formatting import number_of
+from clinic.models import Document, DocumentStatus
+from clinic.operations.documents import COMING, fail_document, quarantine_document
+from clinic.queries.documents import stored_of
+from clinic.storage import Damaged, Held, Missing
+
+PREFIX = "documents/"
+YOUNG = COMING + timedelta(hours=2)
+BATCH = 500
+MOST_UNKNOWN = 25  # objects without any row: more are no accident, but a database restored from a backup
+HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
+GONE = (DocumentStatus.FAILED, DocumentStatus.PURGED)
+Keep = Callable[[], None]
+
+
+@dataclass
+class Found:
+    """What a reconciliation came upon. `unknown`: objects that no row names and that were left, for they are too many."""
+
+    cut_off: int = 0
+    taken: int = 0
+    aborted: int = 0
+    missing: list[int] = field(default_factory=list)
+    unknown: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        return not self.missing and not self.unknown
+
+    @property
+    def sentence(self) -> str:
+        done = [
+            f"{number_of(self.cut_off, 'upload')} cut off",
+            f"{number_of(self.taken, 'object')} taken away",
+            f"{number_of(self.aborted, 'unfinished upload')} aborted",
+        ]
+        said = f"{', '.join(done)}."
+        if self.missing:
+            said += f" Of {number_of(len(self.missing), 'document')} the bytes are missing: {_listed(self.missing)}."
+        if self.unknown:
+            said += (
+                f" {number_of(self.unknown, 'object')} belong to no row: was the database restored from a backup? "
+                "They were left; flask reconcile-documents --take-unknown takes them away."
+            )
+        return said
+
+
+def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
+    """Row to object, object to row, and uploads left open. Raises StorageError."""
+    found, old = Found(), clock.now() - YOUNG
+    _end_cut_off(found, old, keep)
+    for upload in storage.unfinished(PREFIX):
+        if upload.at < old:
+            storage.abort(upload)
+            found.aborted += 1
+    unknown: list[Held] = []
+    after = ""
+    objects = storage.held(PREFIX)
+    while True:
+        batch = list(islice(objects, BATCH))
+        _compare(batch, after, old, found, unknown, keep)
+        if not batch:
+            break
+        after = batch[-1].key
+    if len(unknown) > MOST_UNKNOWN and not take_unknown:
+        found.unknown = len(unknown)
+    else:
+        for each in unknown:
+            storage.delete(each.key)
+        found.taken += len(unknown)
+    return found
+
+
+def _end_cut_off(found: Found, old: datetime, keep: Keep) -> None:
+    """Uploads whose process ended before they did."""
+    pending = select(Document.id, Document.key).where(
+        Document.status == DocumentStatus.PENDING, Document.created_at < old
+    )
+    while rows := db.session.execute(pending.order_by(Document.id).limit(BATCH)).all():
+        for number, key in rows:
+            storage.delete(key)
+            fail_document(number, why="It was cut off on its way. Send it again.")
+            found.cut_off += 1
+        keep()
+
+
+def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unknown: list[Held], keep: Keep) -> None:
+    """The objects of a batch with the rows whose keys lie in its range; an empty batch is what comes after the last."""
+    held = {each.key: each for each in batch}
+    within = Document.key > after if not batch else Document.key.between(after, batch[-1].key)
+    rows = {row.key: row for row in _rows(within)}
+    for key, each in held.items():
+        row = rows.get(key)
+        if each.at >= old:
+            continue
+        if row is None:
+            unknown.append(each)
+        elif row.status in GONE:
+            storage.delete(key)
+            found.taken += 1
+    for key, row in rows.items():
+        is_lost = row.status in HELD and key not in held and row.available_at < old
+        if is_lost and row.status is not DocumentStatus.QUARANTINED and storage.size_of(key) is None:
+            quarantine_document(row.id, why="Its bytes are not in the object store.")
+            found.missing.append(row.id)
+    keep()
+
+
+def _rows(within: ColumnElement[bool]) -> Iterator[Any]:
+    columns = select(Document.id, Document.key, Document.status, Document.available_at)
+    after = 0
+    while rows := db.session.execute(
+        columns.where(within, Document.id > after).order_by(Document.id).limit(BATCH)
+    ).all():
+        yield from rows
+        after = rows[-1].id
+
+
+@dataclass
+class Verified:
+    """What re-reading came to. `wrong`: documents whose bytes are not what was stored; they are in quarantine now."""
+
+    read: int = 0
+    size: int = 0
+    wrong: list[int] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return not self.wrong
+
+    @property
+    def sentence(self) -> str:
+        said = f"{number_of(self.read, 'document')} read and hashed anew"
+        if self.wrong:
+            return f"{said}. Of {number_of(len(self.wrong), 'document')} the bytes are wrong: {_listed(self.wrong)}."
+        return f"{said}: all are what was stored."
+
+
+def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] = lambda _done, _of: None) -> Verified:
+    """Read documents and hash them anew, those first that were not for longest. `share`: of all, from 0 to 1. Raises StorageError.
+
+    A document that is not what was stored goes into quarantine. `tell` hears how many of how many are done.
+    """
+    oldest = select(Document.id).where(Document.status.in_((DocumentStatus.AVAILABLE, DocumentStatus.DELETED)))
+    ids = list(db.session.scalars(oldest.order_by(Document.checked_at, Document.id)))
+    wanted, result = ids[: max(1, round(len(ids) * share))] if ids else [], Verified()
+    for number in wanted:
+        document = db.session.get(Document, number, populate_existing=True)
+        if document is None or document.status not in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED):
+            continue
+        stored = stored_of(document)
+        keep()  # nothing is held of the database while the store is read
+        try:
+            for piece in storage.outgoing(stored):
+                result.size += len(piece)
+        except (Damaged, Missing):
+            quarantine_document(number, why="Its bytes are not what was stored.")
+            result.wrong.append(number)
+        else:
+            checked = update(Document).where(Document.id == number).values(checked_at=clock.now())
+            db.session.execute(checked.execution_options(synchronize_session=False))
+        keep()
+        result.read += 1
+        tell(result.read, len(wanted))
+    return result
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:20])
+    return f"numbers {shown}{' and more' if len(numbers) > 20 else ''}"

@@ -1,0 +1,93 @@
+"""A patient's documents. The front desk finds letters, consents and scans; pictures of the mouth are for those who treat."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import aliased, joinedload
+
+from clinic.extensions import db
+from clinic.models import PAPERS, Category, Document, DocumentStatus, Role, User, Visit
+from clinic.queries.paging import Order, Page, page_of
+from clinic.queries.scope import may_see
+from clinic.storage import Stored
+
+NEWEST = Order((Document.id,), descending=True)
+NEWER = aliased(Document)
+MOST_VERSIONS = 200
+MOST_VISITS = 50
+NAMES = (joinedload(Document.uploaded_by), joinedload(Document.deleted_by))
+
+
+def documents_of(
+    viewer: User,
+    patient_id: int,
+    *,
+    category: Category | None = None,
+    tooth: str = "",
+    deleted: bool = False,
+    after: int | None = None,
+    before: int | None = None,
+) -> Page[Document]:
+    """A patient's documents, newest first, of each thing the newest file; or those that were deleted. Two queries at most."""
+    shown = (DocumentStatus.DELETED,) if deleted else (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
+    found = _visible(viewer, patient_id).where(Document.status.in_(shown))
+    if not deleted:
+        found = found.where(~_newer().exists())
+    if category:
+        found = found.where(Document.category == category)
+    if tooth:
+        found = found.where((" " + Document.teeth + " ").contains(f" {tooth} ", autoescape=True))
+    return page_of(found.options(*NAMES), NEWEST, size=60, after=after, before=before)
+
+
+def document_for(viewer: User, patient_id: int, document_id: int) -> Document | None:
+    """One document of a patient with the names of who added and deleted it; None for one the viewer may not see."""
+    found = _visible(viewer, patient_id).where(Document.id == document_id, Document.status != DocumentStatus.PENDING)
+    return db.session.execute(found.options(*NAMES)).scalar_one_or_none()
+
+
+def versions_of(viewer: User, document: Document) -> list[Document]:
+    """All files of the same thing, newest first: what this one replaced and what replaced it."""
+    rows = _visible(viewer, document.patient_id).options(*NAMES).order_by(Document.id.desc()).limit(MOST_VERSIONS)
+    chain = select(Document.id, Document.replaces_id).where(Document.id == document.id).cte("chain", recursive=True)
+    older = select(Document.id, Document.replaces_id).join(chain, Document.id == chain.c.replaces_id)
+    ids = chain.union(older)
+    up = select(Document.id).where(Document.id == document.id).cte("up", recursive=True)
+    newer = up.union(select(Document.id).join(up, Document.replaces_id == up.c.id))
+    same = Document.id.in_(select(ids.c.id)) | Document.id.in_(select(newer.c.id))
+    gone = (DocumentStatus.PENDING, DocumentStatus.FAILED)
+    return list(db.session.execute(rows.where(same, Document.status.not_in(gone))).scalars())
+
+
+def counts_of(viewer: User, patient_id: int) -> dict[Category, int]:
+    """How many documents of each category a patient has that the viewer may see."""
+    shown = _visible(viewer, patient_id).where(Document.status == DocumentStatus.AVAILABLE, ~_newer().exists())
+    counted = shown.with_only_columns(Document.category, func.count().label("number")).group_by(Document.category)
+    return {row.category: row.number for row in db.session.execute(counted)}
+
+
+def visits_to_choose(patient_id: int) -> list[Visit]:
+    """The patient's latest visits, newest first: of a patient whom the viewer was shown."""
+    latest = select(Visit).where(Visit.patient_id == patient_id).order_by(Visit.starts_at.desc(), Visit.id.desc())
+    return list(db.session.execute(latest.limit(MOST_VISITS)).scalars())
+
+
+def stored_of(document: Document) -> Stored:
+    """What the store must hold of a document."""
+    return Stored(document.key, document.size, document.sha256, tuple(document.parts.split()))
+
+
+def _visible(viewer: User, patient_id: int) -> Select[Any]:
+    return select(Document).where(
+        Document.patient_id == patient_id, may_see(viewer, Document.patient_id), _of_their_kind(viewer)
+    )
+
+
+def _of_their_kind(viewer: User) -> ColumnElement[bool]:
+    return Document.category.in_(PAPERS if viewer.role is Role.RECEPTIONIST else tuple(Category))
+
+
+def _newer() -> Select[Any]:
+    """The newer file of the same thing, unless it was deleted: then the former one is shown again."""
+    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
+    return select(NEWER.id).where(and_(NEWER.replaces_id == Document.id, NEWER.status.in_(shown)))

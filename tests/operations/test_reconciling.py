@@ -1,0 +1,149 @@
+"""Rows and objects agree again after what was cut off; what is young is left alone; twice changes nothing."""
+
+from datetime import timedelta
+
+import pytest
+
+from clinic import clock, storage
+from clinic.extensions import db
+from clinic.models import Document, DocumentStatus, Notice
+from clinic.operations import reconciling
+from clinic.operations.documents import begin_document, delete_document
+from clinic.operations.reconciling import MOST_UNKNOWN, YOUNG
+from tests.filed import file_document, png
+from tests.stores import kept_in
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("storage")]
+
+
+@pytest.fixture
+def kept(app, store):
+    with kept_in(app, store), app.app_context():
+        for each in list(storage.keys("documents/")):  # of other tests
+            storage.delete(each)
+        for each in list(storage.unfinished("documents/")):
+            storage.abort(each)
+        yield store
+
+
+def pending(world, once="a" * 64):
+    document = begin_document(world.patient("fernando"), once=once, actor=world.user("kamal"))
+    db.session.commit()
+    return document
+
+
+def left_open(key):
+    """An upload of two parts that was cut off."""
+    incoming = storage.Incoming(key, most=10**9)
+    incoming.write(b"x" * (storage.PART + 1))
+    incoming._wait()
+    incoming._wire.shutdown()
+
+
+def run():
+    return reconciling.reconcile(db.session.commit)
+
+
+class TestYoung:
+    def test_what_may_be_on_its_way_is_left_alone(self, world, kept):
+        document = pending(world)
+        storage.put_once(document.key, b"x")
+        storage.put_once("documents/nobody", b"x")
+        left_open("documents/open")
+        found = run()
+        assert found.is_good
+        assert (found.cut_off, found.taken, found.aborted) == (0, 0, 0)
+        assert storage.size_of(document.key) == 1
+        assert len(list(storage.unfinished("documents/"))) == 1
+
+
+class TestOld:
+    def old(self):
+        return clock.frozen(clock.now() + YOUNG + timedelta(minutes=1))
+
+    def test_what_was_cut_off_fails_and_leaves_nothing(self, world, kept):
+        document = pending(world)
+        storage.put_once(document.key, b"x")
+        left_open("documents/open")
+        with self.old():
+            found = run()
+            assert (found.cut_off, found.aborted) == (1, 1)
+            assert storage.size_of(document.key) is None
+            assert db.session.get(Document, document.id).status is DocumentStatus.FAILED
+            again = run()
+        assert (again.cut_off, again.taken, again.aborted, again.is_good) == (0, 0, 0, True)
+        assert list(storage.unfinished("documents/")) == []
+
+    def test_objects_of_nobody_are_taken_away_and_documents_stay(self, world, kept):
+        one = file_document(world, into_store=True)
+        gone = file_document(world, body=png(2, 2), into_store=True)
+        delete_document(gone.id, version=gone.version, reason="Twice", actor=world.user("kamal"))
+        db.session.commit()
+        storage.put_once("documents/zzzz", b"x")
+        storage.put_once("documents/0000", b"x")
+        with self.old():
+            found = run()
+        assert found.taken == 2
+        assert sorted(storage.keys("documents/")) == sorted([one.key, gone.key])
+        assert found.is_good
+
+    def test_too_many_unknown_objects_are_left_and_told(self, world, kept):
+        for number in range(MOST_UNKNOWN + 1):
+            storage.put_once(f"documents/unknown{number:03}", b"x")
+        with self.old():
+            found = run()
+            assert found.unknown == MOST_UNKNOWN + 1
+            assert "restored from a backup" in found.sentence
+            assert len(list(storage.keys("documents/"))) == MOST_UNKNOWN + 1
+            taken = reconciling.reconcile(db.session.commit, take_unknown=True)
+        assert taken.taken == MOST_UNKNOWN + 1
+        assert list(storage.keys("documents/")) == []
+
+    def test_a_document_without_its_bytes_is_named_and_nobody_reads_it(self, world, kept):
+        there, lost = file_document(world, into_store=True), file_document(world, body=png(2, 2), into_store=True)
+        db.session.commit()
+        storage.delete(lost.key)
+        with self.old():
+            found = run()
+        assert found.missing == [lost.id]
+        assert str(lost.id) in found.sentence
+        assert db.session.get(Document, lost.id).status is DocumentStatus.QUARANTINED
+        assert db.session.get(Document, there.id).status is DocumentStatus.AVAILABLE
+        told = db.session.query(Notice).filter_by(user_id=world.people["adel"]).one()
+        assert told.kind == "document.quarantine"
+
+
+class TestVerify:
+    def test_all_are_read_anew(self, world, kept):
+        documents = [file_document(world, body=png(width, 2), into_store=True) for width in (2, 3, 4)]
+        db.session.commit()
+        with clock.frozen(clock.now() + timedelta(days=1)):
+            verified = reconciling.verify(db.session.commit)
+        assert (verified.read, verified.wrong) == (3, [])
+        assert verified.size == sum(document.size for document in documents)
+
+    @pytest.mark.parametrize("how", ["flipped", "cut", "longer", "gone"])
+    def test_what_is_wrong_is_named(self, world, kept, how):
+        body = png(5, 5)
+        good, bad = file_document(world, into_store=True), file_document(world, body=body, into_store=True)
+        db.session.commit()
+        storage.delete(bad.key)
+        if how != "gone":
+            storage.put_once(bad.key, {"flipped": b"\0" + body[1:], "cut": body[:-1], "longer": body + b"x"}[how])
+        verified = reconciling.verify(db.session.commit)
+        assert verified.wrong == [bad.id]
+        assert not verified.is_good
+        assert db.session.get(Document, good.id).status is DocumentStatus.AVAILABLE
+        assert db.session.get(Document, bad.id).status is DocumentStatus.QUARANTINED
+
+    def test_a_share_goes_round(self, world, kept):
+        ids = {file_document(world, body=png(width, 2), into_store=True).id for width in range(2, 8)}
+        db.session.commit()
+        seen = set()
+        for day in range(1, 4):
+            with clock.frozen(clock.now() + timedelta(days=day)):
+                before = clock.now()
+                reconciling.verify(db.session.commit, share=1 / 3)
+                db.session.expire_all()
+                seen |= {each.id for each in db.session.query(Document) if each.checked_at >= before}
+        assert seen == ids

@@ -1,0 +1,336 @@
+"""Documents of a patient: the gallery, adding one, its bytes, saying what it is, deleting and restoring."""
+
+import hashlib
+import re
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import select
+
+from clinic import security, storage
+from clinic.extensions import db
+from clinic.models import AuditEvent, Category, Document, DocumentStatus, Projection
+from clinic.operations.documents import Said, begin_document, quarantine_document
+from clinic.storage import PART
+from tests.filed import PDF, file_document, newest, png, send, upload_address
+from tests.person import Person
+from tests.stores import kept_in
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("storage")]
+
+
+@pytest.fixture
+def kept(app, store):
+    """Files go to the real store, once as it is and once through the strict double."""
+    with kept_in(app, store):
+        yield store
+
+
+@pytest.fixture
+def kamal(app, world) -> Person:
+    return Person(app, world.people["kamal"])
+
+
+@pytest.fixture
+def ruwan(app, world) -> Person:
+    return Person(app, world.people["ruwan"])
+
+
+@pytest.fixture
+def fernando(world) -> int:
+    return world.patients["fernando"]
+
+
+def filed(app, world, **how) -> int:
+    with app.app_context():
+        document = file_document(world, into_store=True, **how)
+        db.session.commit()
+        return document.id
+
+
+def row(app, number=None) -> Document:
+    with app.app_context():
+        found = db.session.get(Document, number) if number else newest()
+        db.session.expunge(found)
+        return found
+
+
+class TestUpload:
+    def test_a_file_goes_into_the_record(self, app, kamal, kept, fernando):
+        body = png(16, 12)
+        fields = {"category": "radiograph", "projection": "bitewing", "teeth": "36, 37", "taken_on": "3 Apr 2026"}
+        answer = send(kamal, upload_address(kamal, fernando), body, "left.png", **fields)
+        assert answer.status_code == 303, answer.text
+        document = row(app)
+        assert document.status is DocumentStatus.AVAILABLE
+        assert (document.name, document.media_type, document.size) == ("left.png", "image/png", len(body))
+        assert document.sha256 == hashlib.sha256(body).hexdigest()
+        assert (document.category, document.projection, document.teeth) == (
+            Category.RADIOGRAPH,
+            Projection.BITEWING,
+            "36 37",
+        )
+        page = kamal.get(answer.headers["Location"])
+        assert "The file is in the record" in page.text
+        assert "left.png" in kamal.get(f"/patients/{fernando}/documents").text
+        assert kamal.get(f"/patients/{fernando}/documents/{document.id}/file").data == body
+        with app.app_context():
+            acts = db.session.scalars(select(AuditEvent.act).where(AuditEvent.patient_id == fernando)).all()
+        assert "document.add" in acts
+        assert "read.documents.file" in acts
+
+    def test_many_parts(self, app, kamal, kept, fernando):
+        long = PDF[:-6] + b"%" + b"x" * (2 * PART) + b"\n%%EOF\n"
+        answer = send(kamal, upload_address(kamal, fernando), long, "long.pdf")
+        assert answer.status_code == 303, answer.text
+        document = row(app)
+        assert len(document.parts.split()) == 3
+        assert document.category is Category.OTHER
+        got = kamal.get(f"/patients/{fernando}/documents/{document.id}/download")
+        assert got.data == long
+        assert got.headers["Content-Disposition"] == "attachment; filename=\"long.pdf\"; filename*=UTF-8''long.pdf"
+
+    def test_sent_twice_it_is_one_document(self, app, kamal, kept, fernando):
+        address = upload_address(kamal, fernando)
+        first, second = (send(kamal, address, png(), "a.png") for _ in range(2))
+        assert (first.status_code, second.status_code) == (303, 303)
+        with app.app_context():
+            assert len(db.session.scalars(select(Document.id)).all()) == 1
+
+    def test_what_is_no_document_is_refused_in_words_and_leaves_nothing(self, app, kamal, kept, fernando):
+        address = upload_address(kamal, fernando)
+        answer = send(kamal, address, b"<html><script>alert(1)</script>", "a.pdf")
+        assert answer.status_code == 422
+        document = row(app)
+        assert document.status is DocumentStatus.FAILED
+        with app.app_context():
+            assert storage.size_of(document.key) is None
+        again = send(kamal, address, png(), "a.png")  # the same form, with the right file
+        assert again.status_code == 303
+
+    def test_a_form_without_a_file(self, kamal, kept, fernando):
+        address = upload_address(kamal, fernando)
+        with kamal.app.app_context():
+            answer = kamal.client.post(address, data={"category": "scan"}, content_type="multipart/form-data")
+        assert answer.status_code == 422
+        assert "Choose a file" in answer.text
+
+    def test_what_cannot_be_read_of_the_form_does_not_lose_the_file(self, app, kamal, kept, fernando):
+        answer = send(kamal, upload_address(kamal, fernando), png(), teeth="99")
+        assert answer.status_code == 303
+        assert row(app).status is DocumentStatus.AVAILABLE
+        assert "not all you said of it" in kamal.get(answer.headers["Location"]).text
+
+    def test_the_browsers_own_digest_is_compared(self, app, kamal, kept, fernando):
+        body = png()
+        wrong = send(kamal, upload_address(kamal, fernando), body, sha256="0" * 64)
+        assert wrong.status_code == 422
+        assert "changed on its way" in wrong.text
+        right = send(kamal, upload_address(kamal, fernando), body, sha256=hashlib.sha256(body).hexdigest())
+        assert right.status_code == 303
+
+    def test_too_large_a_file_is_refused_before_it_is_read(self, app, kamal, kept, fernando, monkeypatch):
+        monkeypatch.setattr("clinic.settings.read", _with(document_mib=0))
+        assert send(kamal, upload_address(kamal, fernando), b"%PDF-" + b"x" * 2**21).status_code == 413
+        assert row(app).status is DocumentStatus.FAILED
+
+    def test_a_ticket_is_for_one_address_one_session_and_some_hours(self, app, world, kamal, kept, fernando):
+        address = upload_address(kamal, fernando)
+        ticket = address.partition("?")[2]
+        perera = world.patients["perera"]
+        for wrong in (f"/patients/{fernando}/documents", f"/patients/{perera}/documents?{ticket}", address[:-4]):
+            assert send(kamal, wrong, png()).status_code in (400, 404), wrong
+        other = Person(app, world.people["kamal"])
+        assert send(other, address, png()).status_code == 400
+        with app.app_context():
+            assert db.session.scalars(select(Document.id)).all() == []
+
+    def test_a_newer_file_takes_the_place_of_the_former(self, app, world, kamal, kept, fernando):
+        former = filed(app, world, name="before.png")
+        page = kamal.get(f"/patients/{fernando}/documents/{former}/newer").text
+        address = re.search(r'action="(/patients/\d+/documents\?[^"]+)"', page)[1].replace("&amp;", "&")
+        assert send(kamal, address, png(9, 9), "after.png").status_code == 303
+        listed = kamal.get(f"/patients/{fernando}/documents/listed", htmx=True).text
+        assert "after.png" in listed
+        assert "before.png" not in listed
+        assert f"/documents/{former}" in kamal.get(f"/patients/{fernando}/documents/{row(app).id}").text
+
+    def test_most_files_of_a_day(self, app, world, kamal, kept, fernando, monkeypatch):
+        filed(app, world)
+        monkeypatch.setattr("clinic.settings.read", _with(documents_a_day=1))
+        answer = send(kamal, upload_address(kamal, fernando), png(3, 3))
+        assert answer.status_code == 422
+        assert "the most for one person" in answer.text
+
+    def test_the_front_desk_files_papers_only(self, app, ruwan, kept, fernando):
+        answer = send(ruwan, upload_address(ruwan, fernando), png(), "photo.png")
+        assert answer.status_code == 303
+        assert row(app).category is Category.SCAN
+
+    def test_a_store_that_is_away_is_said_in_words(self, app, kamal, fernando):
+        answer = send(kamal, upload_address(kamal, fernando), png())
+        assert answer.status_code == 503
+        assert "keep the file" in answer.text
+
+
+class TestBytes:
+    def test_a_range(self, app, world, kamal, kept, fernando):
+        number, body = filed(app, world, body=png(64, 64)), png(64, 64)
+        address = f"/patients/{fernando}/documents/{number}/file"
+        some = kamal.get(address, headers={"Range": "bytes=4-9"})
+        assert (some.status_code, some.data) == (206, body[4:10])
+        assert some.headers["Content-Range"] == f"bytes 4-9/{len(body)}"
+        assert kamal.get(address, headers={"Range": f"bytes={len(body)}-"}).status_code == 416
+        assert kamal.get(address, headers={"Range": "bytes=-3"}).data == body[-3:]
+
+    def test_headers_that_keep_it_harmless(self, app, world, kamal, kept, fernando):
+        number = filed(app, world, name="එක්ස්-කිරණ.png")
+        answer = kamal.get(f"/patients/{fernando}/documents/{number}/download")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-store"
+        plain, full = answer.headers["Content-Disposition"].split("; ")[1:]
+        assert plain.isascii()
+        assert full == f"filename*=UTF-8''{quote('එක්ස්-කිරණ.png')}"
+
+    @pytest.mark.parametrize("how", ["flipped", "cut", "longer", "gone"])
+    def test_what_is_not_what_was_stored_is_not_sent(self, app, world, kamal, weed, fernando, how):
+        with kept_in(app, weed):
+            number = filed(app, world)
+            key = row(app, number).key
+            body = png()
+            bad = {"flipped": body[:-1] + b"\0", "cut": body[:-1], "longer": body + b"\0", "gone": None}[how]
+            with app.app_context():
+                storage.delete(key)
+                if bad is not None:
+                    storage.put_once(key, bad)
+            answer = kamal.get(f"/patients/{fernando}/documents/{number}/file")
+            assert answer.status_code == 503
+            assert "not what was stored" in answer.text
+            assert row(app, number).status is DocumentStatus.QUARANTINED
+            again = kamal.get(f"/patients/{fernando}/documents/{number}/file")
+            assert again.status_code == 422
+
+    def test_what_is_in_quarantine_is_not_sent(self, app, world, kamal, weed, fernando):
+        with kept_in(app, weed):
+            number = filed(app, world)
+            with app.app_context():
+                quarantine_document(number, why="The scanner found Eicar.")
+                db.session.commit()
+            for what in ("file", "download"):
+                assert kamal.get(f"/patients/{fernando}/documents/{number}/{what}").status_code == 422
+
+
+class TestWhatItIs:
+    def test_said_anew(self, app, world, kamal, weed, fernando):
+        number = self.one(app, world)
+        fields = {"version": "2", "category": "photograph", "teeth": "11", "description": "Smile"}
+        answer = kamal.post(f"/patients/{fernando}/documents/{number}", fields)
+        assert answer.status_code == 303, answer.text
+        document = row(app, number)
+        assert (document.category, document.teeth, document.description) == (Category.PHOTOGRAPH, "11", "Smile")
+
+    def test_a_stale_page_is_a_conflict(self, app, world, kamal, fernando):
+        number = self.one(app, world)
+        fields = {"version": "1", "category": "photograph"}
+        assert kamal.post(f"/patients/{fernando}/documents/{number}", fields).status_code == 409
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"teeth": "99"},
+            {"category": "nothing"},
+            {"visit_id": "999999"},
+            {"taken_on": "1 Jan 2999"},
+            {"projection": "x"},
+        ],
+    )
+    def test_bad_input_is_refused(self, app, world, kamal, fernando, wrong):
+        number = self.one(app, world)
+        fields = {"version": "2", "category": "photograph"} | wrong
+        assert kamal.post(f"/patients/{fernando}/documents/{number}", fields).status_code == 422
+        assert row(app, number).version == 2
+
+    def test_deleted_and_restored(self, app, world, kamal, fernando):
+        number = self.one(app, world)
+        at = f"/patients/{fernando}/documents/{number}"
+        assert kamal.post(f"{at}/delete", {"version": "2", "reason": ""}).status_code == 422
+        assert kamal.post(f"{at}/delete", {"version": "2", "reason": "Of another patient"}).status_code == 303
+        assert row(app, number).status is DocumentStatus.DELETED
+        listed = f"/patients/{fernando}/documents/listed"
+        assert "36.png" not in kamal.get(listed, htmx=True).text
+        assert "36.png" in kamal.get(f"{listed}?deleted=1", htmx=True).text
+        assert kamal.get(f"{at}/file").status_code == 422
+        assert kamal.post(f"{at}/restore", {"version": "3"}).status_code == 303
+        assert "36.png" in kamal.get(listed, htmx=True).text
+
+    @staticmethod
+    def one(app, world) -> int:
+        with app.app_context():
+            number = file_document(world).id
+            db.session.commit()
+        return number
+
+
+class TestWho:
+    def test_a_document_of_another_patient_is_not_found(self, app, world, kamal, fernando):
+        with app.app_context():
+            number = file_document(world).id
+            db.session.commit()
+        perera = world.patients["perera"]
+        for what in ("", "/file", "/download"):
+            assert kamal.get(f"/patients/{perera}/documents/{number}{what}").status_code == 404
+            nadia = world.patients["nadia"]
+            assert kamal.get(f"/patients/{nadia}/documents/{number}{what}").status_code == 404
+
+    def test_the_front_desk_sees_no_pictures_of_the_mouth(self, app, world, ruwan, fernando):
+        with app.app_context():
+            picture, letter = file_document(world).id, file_document(world, body=PDF, name="letter.pdf").id
+            db.session.commit()
+        page = ruwan.get(f"/patients/{fernando}/documents").text
+        assert "letter.pdf" in page
+        assert "36.png" not in page
+        assert ruwan.get(f"/patients/{fernando}/documents/{picture}").status_code == 404
+        assert ruwan.get(f"/patients/{fernando}/documents/{letter}").status_code == 200
+        assert ruwan.get(f"/patients/{fernando}/documents?category=radiograph").status_code == 200
+
+    def test_what_is_on_its_way_is_not_listed(self, app, world, kamal, fernando):
+        with app.app_context():
+            number = begin_document(world.patient("fernando"), once="a" * 64, actor=world.user("kamal")).id
+            db.session.commit()
+        assert kamal.get(f"/patients/{fernando}/documents/{number}").status_code == 404
+
+    def test_pages_ask_the_same_number_of_queries_however_many_there_are(self, app, world, kamal, fernando):
+        from tests.queries_counted import counted
+
+        def asked() -> int:
+            with counted() as statements:
+                assert kamal.get(f"/patients/{fernando}/documents").status_code == 200
+            return len(statements)
+
+        with app.app_context():
+            file_document(world)
+            db.session.commit()
+        few = asked()
+        with app.app_context():
+            for each in range(30):
+                file_document(world, body=png(each + 1, 3), name=f"{each}.png", said=Said(Category.PHOTOGRAPH))
+            db.session.commit()
+        assert asked() == few
+
+
+def _with(**values):
+    from clinic import settings
+
+    def read(name, real=settings.read):
+        return values[name] if name in values else real(name)
+
+    return read
+
+
+def test_a_ticket_says_nothing(app):
+    with app.test_request_context("/patients/1/documents"):
+        from flask import g
+
+        g.csrf_owner = "x" * 64
+        assert "patients" not in security.ticket("/patients/1/documents")
