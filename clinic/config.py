@@ -50,6 +50,7 @@ class Config:
     smtp_url: str = field(default="", repr=False)  # smtp://user:password@host:587 or smtps://...
     mail_from: str = ""
     printer_socket: str = ""
+    clamd_most: int = 25  # MiB of a file that it looks into (MaxFileSize); a larger one is never called clean
     clamd: str = ""  # host:port or socket of a virus scanner; without one nothing is scanned
     commit: str = ""  # of the source that runs, where the platform says it
     live_heartbeat: float = 8  # seconds between proofs of life on a stream; pages show their age from 10 s on
@@ -111,6 +112,7 @@ class Config:
             mail_from=env.get("MAIL_FROM", "").strip(),
             printer_socket=env.get("PRINTER_SOCKET", "").strip(),
             clamd=env.get("CLAMD", "").strip(),
+            clamd_most=number("CLAMD_MOST", 25, 1, 10_000),
             commit=(env.get("COMMIT") or env.get("RENDER_GIT_COMMIT") or "").strip(),
             live_heartbeat=number("LIVE_HEARTBEAT", 8, 1, 9),
             live_streams=number("LIVE_STREAMS", 160, 1, 1000),

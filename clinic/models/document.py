@@ -69,7 +69,6 @@ class Document(Base):
     height: Mapped[int | None]
     pages: Mapped[int | None]
     remarks: Mapped[str] = mapped_column(String(300), default="")  # what was seen in it that one should know
-    thumbnail_key: Mapped[str | None] = mapped_column(String(80), unique=True)
     uploaded_by_id: Mapped[int] = references("user.id")
     created_at: Mapped[datetime]
     available_at: Mapped[datetime | None]

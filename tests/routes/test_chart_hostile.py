@@ -27,7 +27,7 @@ def chart(context, world):
 
 @pytest.fixture
 def printed(monkeypatch, shelf, app):
-    app.extensions.pop("chairside_prints", None)
+    app.extensions.pop("chairside_kept", None)
     asked: list[str] = []
 
     def print_pdf(html):

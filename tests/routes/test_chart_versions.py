@@ -25,7 +25,7 @@ def chart(context, world):
 @pytest.fixture
 def printed(monkeypatch, shelf, app):
     """A printer that answers the document's digest, and remembers each."""
-    app.extensions.pop("chairside_prints", None)  # a store that was away in the test before
+    app.extensions.pop("chairside_kept", None)  # a store that was away in the test before
     asked: list[str] = []
 
     def print_pdf(html):

@@ -108,6 +108,10 @@ class TestUpload:
         again = send(kamal, address, png(), "a.png")  # the same form, with the right file
         assert again.status_code == 303
 
+    def test_a_name_that_lies_gets_the_right_ending(self, app, kamal, kept, fernando):
+        assert send(kamal, upload_address(kamal, fernando), png(), "smile.jpg").status_code == 303
+        assert row(app).name == "smile.jpg.png"
+
     def test_a_form_without_a_file(self, kamal, kept, fernando):
         address = upload_address(kamal, fernando)
         with kamal.app.app_context():
@@ -219,6 +223,24 @@ class TestBytes:
                 db.session.commit()
             for what in ("file", "download"):
                 assert kamal.get(f"/patients/{fernando}/documents/{number}/{what}").status_code == 422
+
+
+class TestThumbnail:
+    def test_it_is_made_once_and_kept(self, app, world, kamal, weed, fernando, monkeypatch):
+        with kept_in(app, weed):
+            number = filed(app, world, body=png(640, 480))
+            address = f"/patients/{fernando}/documents/{number}/thumbnail"
+            first = kamal.get(address)
+            assert first.data.startswith(b"\xff\xd8")
+            monkeypatch.setattr("clinic.blueprints.documents.thumbnails.picture_of", None)
+            assert kamal.get(address).data == first.data
+
+    def test_what_has_no_picture_has_none(self, app, world, kamal, weed, fernando):
+        with kept_in(app, weed):
+            broken = filed(app, world, body=png()[:40])
+            letter = filed(app, world, body=PDF, name="letter.pdf")
+            for number in (broken, letter, broken):
+                assert kamal.get(f"/patients/{fernando}/documents/{number}/thumbnail").status_code == 204
 
 
 class TestWhatItIs:

@@ -57,7 +57,7 @@ class Sink:
         self.inspection = Inspection(self.name)
         self.incoming = self._end.enter_context(storage.Incoming(self.key, most=self.most))
         if clamd := current_app.config["CHAIRSIDE"].clamd:
-            self.scan = self._end.enter_context(Scan(clamd))
+            self.scan = self._end.enter_context(Scan(clamd, most=current_app.config["CHAIRSIDE"].clamd_most * MIB))
         return cast("IO[bytes]", self)
 
     def write(self, data: bytes) -> int:
@@ -95,7 +95,8 @@ def receive(key: str) -> Arrived:
             if sent and sent != sink.incoming.digest:
                 raise DomainError("The file was changed on its way here. Send it again.")
             stored = sink.incoming.finish()
-            return Arrived(sink.name, _content(stored, found, sink.scan))
+            name = f"{sink.name}{found.suffix}" if _lies(found) else sink.name
+            return Arrived(name, _content(stored, found, sink.scan))
     except Refused as refused:
         raise DomainError(refused.sentence) from None
     except storage.TooLarge:
@@ -105,6 +106,11 @@ def receive(key: str) -> Arrived:
     except storage.StorageError as error:
         log.warning("documents: %s", error)
         raise Unavailable(AWAY) from None
+
+
+def _lies(found: Found) -> bool:
+    """Whether a file's name says that it is something else than it is: what is saved under it must not be opened as that."""
+    return any(flag.startswith("file name says") for flag in found.flags)
 
 
 def _content(stored: storage.Stored, found: Found, scan: Scan | None) -> Content:

@@ -12,6 +12,7 @@ from clinic.access import Permission, requires
 from clinic.blueprints.documents import sending
 from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, UploadForm
 from clinic.blueprints.documents.receiving import AWAY, Arrived, receive
+from clinic.blueprints.documents.thumbnails import has_thumbnail, thumbnail_of
 from clinic.chart import teeth
 from clinic.errors import DomainError, Unavailable
 from clinic.extensions import db
@@ -77,6 +78,14 @@ def download(patient_id: int, document_id: int) -> ResponseReturnValue:
     return sending.answer_with(_readable(patient_id, document_id), save=True)
 
 
+@bp.get(f"{OF_DOCUMENT}/thumbnail")
+@requires(Permission.VIEW_DOCUMENTS, background=True)
+def thumbnail(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """A small picture of a document, for lists; 204 when there is none."""
+    jpeg = thumbnail_of(_document(patient_id, document_id))
+    return Response(jpeg, mimetype="image/jpeg") if jpeg else Response(status=204)
+
+
 def _list(patient: Patient) -> dict[str, object]:
     asked = request.args
     category = Category(asked["category"]) if asked.get("category") in set(Category) else None
@@ -90,6 +99,7 @@ def _list(patient: Patient) -> dict[str, object]:
         "category": category,
         "tooth": tooth,
         "deleted": deleted,
+        "has_thumbnail": has_thumbnail,
     }
 
 
