@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from io import BytesIO
 from urllib.parse import quote
 
 import pytest
@@ -118,6 +119,47 @@ class TestUpload:
             answer = kamal.client.post(address, data={"category": "scan"}, content_type="multipart/form-data")
         assert answer.status_code == 422
         assert "Choose a file" in answer.text
+
+    @pytest.mark.parametrize("left_out", [1, 10, 40, 200])
+    def test_what_was_cut_off_on_its_way_is_no_document(self, app, kamal, kept, fernando, left_out):
+        """A server that ends the body itself (gunicorn) tells a body that was cut off like one that is whole."""
+        volume = b"\0" * 128 + b"DICM\x02\0\0\0UL\x04\0" + b"x" * 500  # says of no byte that it is the last
+        address = upload_address(kamal, fernando)
+        body = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.dcm"\r\n\r\n%s\r\n--edge--\r\n'
+        whole = body % volume
+        with app.app_context():
+            answer = kamal.client.post(
+                address,
+                input_stream=BytesIO(whole[:-left_out]),
+                content_length=len(whole),
+                content_type="multipart/form-data; boundary=edge",
+                environ_overrides={"wsgi.input_terminated": True},
+            )
+        document = row(app)
+        if left_out == 1:  # only the last line's end
+            assert answer.status_code == 303
+            return
+        assert answer.status_code == 422
+        assert "cut off" in answer.text
+        assert document.status is DocumentStatus.FAILED
+        with app.app_context():
+            assert storage.size_of(document.key) is None
+
+    def test_what_is_no_form_with_a_file_is_not_read_into_memory(self, app, kamal, kept, fernando):
+        address = upload_address(kamal, fernando)
+        with app.app_context():
+            typed = kamal.client.post(address, data={"category": "scan"})
+            many = kamal.client.post(
+                address, data={f"f{at}": "x" for at in range(60)}, content_type="multipart/form-data"
+            )
+        assert "Choose a file" in typed.text
+        assert many.status_code == 413
+        assert "has no name" in send(kamal, address, png(), "").text
+
+    def test_a_long_name_that_lies_still_fits(self, app, kamal, kept, fernando):
+        assert send(kamal, upload_address(kamal, fernando), png(), "a" * 146 + ".jpg").status_code == 303
+        assert row(app).name.endswith("a.png")
+        assert len(row(app).name) == 150
 
     def test_what_cannot_be_read_of_the_form_does_not_lose_the_file(self, app, kamal, kept, fernando):
         answer = send(kamal, upload_address(kamal, fernando), png(), teeth="99")

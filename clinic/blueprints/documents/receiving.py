@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from flask import current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 16  # files coming into one process; each holds a thread and two parts of memory
 SILENCE = 60  # seconds without a byte after which whoever sends is given up
 FIELDS = MIB  # bytes of a form beside its file
+MOST_PARTS = 40  # of a form, its file among them
+CUT_OFF = "The file was cut off on its way here. Send it again."
 AWAY = "Documents cannot be stored at the moment. Nothing was saved; keep the file and try again in some minutes."
 
 
@@ -39,6 +41,15 @@ class Arrived:
     content: Content
 
 
+class _Nothing(BytesIO):
+    """Where a file without a name goes: it has no bytes, or it is none of a browser."""
+
+    def write(self, data: Any) -> int:
+        if data:
+            raise Refused("This file has no name. Choose it again.")
+        return 0
+
+
 class Sink:
     """What Werkzeug's parser writes a file's bytes to. Raises Refused, TooLarge, StorageError, TooLong."""
 
@@ -50,7 +61,7 @@ class Sink:
 
     def open(self, name: str) -> "IO[bytes]":
         if not name:
-            return BytesIO()  # a browser's field in which no file was chosen
+            return _Nothing()  # a browser's field in which no file was chosen
         if self.name:
             raise Refused("Send one file at a time.")
         self.name = cleaned_name(name)
@@ -83,7 +94,9 @@ def receive(key: str) -> Arrived:
     what Werkzeug raises of a body that is too large or was cut off. Whatever is raised, nothing stays in the store.
     """
     most = settings.read("document_mib") * MIB
-    request.max_content_length = most + FIELDS
+    request.max_content_length, request.max_form_parts = most + FIELDS, MOST_PARTS
+    if request.mimetype != "multipart/form-data":  # any other would be read into memory
+        raise DomainError("Choose a file first.")
     try:
         with _in_turn(), _not_for_ever(), ExitStack() as until:
             sink = Sink(key, most, until)
@@ -91,11 +104,13 @@ def receive(key: str) -> Arrived:
             sent = request.form.get("sha256", "")
             if not sink.name:
                 raise DomainError("Choose a file first.")
+            if not request.files:  # the parser says nothing of a form that ends before its end
+                raise DomainError(CUT_OFF)
             found = sink.inspection.end()
             if sent and sent != sink.incoming.digest:
                 raise DomainError("The file was changed on its way here. Send it again.")
             stored = sink.incoming.finish()
-            name = f"{sink.name}{found.suffix}" if _lies(found) else sink.name
+            name = cleaned_name(f"{sink.name}{found.suffix}") if _lies(found) else sink.name
             return Arrived(name, _content(stored, found, sink.scan))
     except Refused as refused:
         raise DomainError(refused.sentence) from None
