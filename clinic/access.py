@@ -177,6 +177,7 @@ class Access:
     `needs_key`: an unsafe request must carry a `once` key (switched off where the act is harmless to repeat by itself).
     `typed`: asked at each keystroke (see trail.py).
     `ticketed`: the address proves that the form was ours, for its body may be large and is not to be read before (security.ticket).
+    `changes`: whether a broken glass is not enough; None: by the method, and by whether the same address is posted to.
     `guard`: public, but guarded by a check of its own (a display's token), named here for the generated matrix.
     """
 
@@ -187,6 +188,7 @@ class Access:
     guard: str = ""
     typed: bool = False
     ticketed: bool = False
+    changes: bool | None = None
 
 
 def requires(permission: Permission, **options: Any) -> Callable[[View], View]:
@@ -257,7 +259,7 @@ def enforce() -> ResponseReturnValue | None:
     if request.method in UNSAFE:
         _check_form_origin(session, access)
     if session and access.permission is not None:
-        _refuse_through_glass(session)
+        _refuse_through_glass(session, access)
     if session and not access.background and access.permission is not None:
         sessions.touch(session)
     return None
@@ -291,7 +293,7 @@ def _refusal(access: Access, session: AuthSession | None) -> ResponseReturnValue
     return None
 
 
-def _refuse_through_glass(session: AuthSession) -> None:
+def _refuse_through_glass(session: AuthSession, access: Access) -> None:
     """Say why nothing changes, where a 404 would only puzzle, and do not show forms that would be refused.
 
     The scope holds it in any case: a glass grants no change.
@@ -300,9 +302,9 @@ def _refuse_through_glass(session: AuthSession) -> None:
     if not patient_id or not may(session.user, Permission.BREAK_GLASS):
         return
     adapter = request_ctx.url_adapter
-    changes = request.method in UNSAFE or (
-        adapter is not None and adapter.test(request.path, "POST")
-    )  # or shows the form
+    changes = request.method in UNSAFE or access.changes
+    if changes is None:
+        changes = adapter is not None and adapter.test(request.path, "POST")  # it shows the form
     if changes and patient_id in open_glasses():
         _tell_denial(session.user)
         raise NotAllowed(

@@ -69,7 +69,7 @@ def begin_document(patient: Patient, *, once: str, replaces: int | None = None, 
         raise DomainError(f"{patient.name} is archived. Restore the record to add documents.")
     _refuse_too_many(actor)
     if replaces is not None:
-        _refuse_replaced(patient, replaces)
+        _refuse_replaced(patient, replaces, actor)
     document = Document(
         patient_id=patient.id,
         category=Category.OTHER,
@@ -101,10 +101,12 @@ def _refuse_too_many(actor: User) -> None:
         )
 
 
-def _refuse_replaced(patient: Patient, replaces: int) -> None:
+def _refuse_replaced(patient: Patient, replaces: int, actor: User) -> None:
     former = select(Document.id).where(
         Document.id == replaces, Document.patient_id == patient.id, Document.status == DocumentStatus.AVAILABLE
     )
+    if actor.role is Role.RECEPTIONIST:  # who is not to learn of a picture of the mouth, nor to put one out of sight
+        former = former.where(Document.category.in_(PAPERS))
     if db.session.execute(former.with_for_update()).first() is None:
         raise DomainError("The document that this is a newer file of is not there any more. Reload the page.")
     shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
@@ -123,7 +125,7 @@ def finish_document(
     patient = db.session.get_one(Patient, document.patient_id)
     _say(document, patient, said, actor)
     if replaces is not None:
-        _refuse_replaced(patient, replaces)
+        _refuse_replaced(patient, replaces, actor)
         document.replaces_id = replaces
     stored = content.stored
     document.name, document.media_type = name, content.media_type

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from clinic import security, storage
+from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import AuditEvent, Category, Document, DocumentStatus, Projection
 from clinic.operations.documents import Said, begin_document, quarantine_document
 from clinic.storage import PART
 from tests.filed import PDF, file_document, newest, png, send, upload_address
 from tests.person import Person
+from tests.routes.test_glass import glass_of
 from tests.stores import kept_in
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("storage")]
@@ -160,6 +162,41 @@ class TestUpload:
         assert send(kamal, upload_address(kamal, fernando), png(), "a" * 146 + ".jpg").status_code == 303
         assert row(app).name.endswith("a.png")
         assert len(row(app).name) == 150
+
+    def test_a_day_to_come_does_not_lose_the_file(self, app, kamal, kept, fernando):
+        assert send(kamal, upload_address(kamal, fernando), png(), taken_on="1 Jan 2999").status_code == 303
+        assert row(app).status is DocumentStatus.AVAILABLE
+
+    def test_a_refusal_when_the_bytes_are_there_lets_the_same_form_be_sent_again(
+        self, app, world, kamal, weed, fernando, monkeypatch
+    ):
+        def refuse(*_, **__):
+            raise DomainError("Somebody was faster.")
+
+        with kept_in(app, weed):
+            address = upload_address(kamal, fernando)
+            with monkeypatch.context() as patch:
+                patch.setattr("clinic.blueprints.documents.routes.finish_document", refuse)
+                assert send(kamal, address, png()).status_code == 422
+            assert (row(app).status, row(app).why) == (DocumentStatus.FAILED, "Somebody was faster.")
+            assert send(kamal, address, png()).status_code == 303
+
+    def test_no_connection_to_the_database_is_held_while_bytes_come_in(self, app, kamal, weed, fernando, monkeypatch):
+        from clinic import settings
+        from clinic.blueprints.documents import receiving, routes
+
+        held = []
+
+        def watched(*given):
+            settings.forget()  # as they are every few seconds
+            arrived = receiving.receive(*given)
+            held.append(db.session().in_transaction())
+            return arrived
+
+        monkeypatch.setattr(routes, "receive", watched)
+        with kept_in(app, weed):
+            assert send(kamal, upload_address(kamal, fernando), png()).status_code == 303
+        assert held == [False]
 
     def test_what_cannot_be_read_of_the_form_does_not_lose_the_file(self, app, kamal, kept, fernando):
         answer = send(kamal, upload_address(kamal, fernando), png(), teeth="99")
@@ -357,6 +394,33 @@ class TestWho:
         assert ruwan.get(f"/patients/{fernando}/documents/{picture}").status_code == 404
         assert ruwan.get(f"/patients/{fernando}/documents/{letter}").status_code == 200
         assert ruwan.get(f"/patients/{fernando}/documents?category=radiograph").status_code == 200
+
+    def test_the_front_desk_replaces_no_picture_of_the_mouth(self, app, world, ruwan, weed, fernando):
+        with app.app_context():
+            picture, letter = file_document(world).id, file_document(world, body=PDF, name="letter.pdf").id
+            db.session.commit()
+        with kept_in(app, weed):
+            for former, status in ((picture, 422), (10**9, 422), (letter, 303)):
+                address = f"{upload_address(ruwan, fernando)}&newer_of={former}"
+                assert send(ruwan, address, png()).status_code == status
+
+    @pytest.mark.parametrize("who", ["silva", "adel"])
+    def test_through_a_broken_glass_one_reads_and_changes_nothing(self, app, world, browser_of, who):
+        with app.app_context():
+            number = file_document(world, "wu").id
+            db.session.commit()
+        wu, reader = world.patients["wu"], browser_of(who)
+        at = f"/patients/{wu}/documents"
+        assert reader.get(at).status_code == 404
+        glass_of(app, world, who, "wu")
+        for page in (at, f"{at}/listed", f"{at}/{number}"):
+            answer = reader.get(page)
+            assert answer.status_code == 200, page
+            assert f"{at}?ticket" not in answer.text
+        assert reader.get(f"{at}/{number}/newer").status_code == 403
+        for verb in ("", "/delete", "/restore"):
+            fields = {"version": "2", "category": "photograph", "reason": "Because"}
+            assert reader.post(f"{at}/{number}{verb}", fields).status_code == 403
 
     def test_what_is_on_its_way_is_not_listed(self, app, world, kamal, fernando):
         with app.app_context():

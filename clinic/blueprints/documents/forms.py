@@ -4,6 +4,7 @@ from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
+from clinic import clock
 from clinic.blueprints.patients.forms import DayField, choices_of
 from clinic.chart import teeth
 from clinic.formatting import day
@@ -46,6 +47,10 @@ class DocumentForm(Form):
         if len(typed) > MOST_TEETH:
             raise ValidationError(f"At most {MOST_TEETH} teeth; say none for the whole mouth.")
         self.keys = tuple(teeth.in_order(list(dict.fromkeys(key for key in keys if key))))
+
+    def validate_taken_on(self, field: DayField) -> None:
+        if field.data and field.data > clock.today():
+            raise ValidationError("This day has not come yet. Choose the day on which it was taken.")
 
     def validate_visit_id(self, field: SelectField) -> None:
         if field.data and field.data not in {choice.value for choice in field.choices}:

@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 from flask import current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from clinic import settings, storage
+from clinic import storage
 from clinic.documents.inspection import Found, Inspection, Refused, cleaned_name
 from clinic.documents.scan import Outcome, Scan, Verdict
 from clinic.errors import DomainError, Unavailable
@@ -87,13 +87,12 @@ class Sink:
         """Werkzeug closes what it opened; the upload is finished by whoever began it."""
 
 
-def receive(key: str) -> Arrived:
-    """Read the request's body: its file goes into the store under this key, its fields are in `request.form` after.
+def receive(key: str, most: int) -> Arrived:
+    """Read the request's body: its file, of `most` bytes, goes into the store under this key, its fields are in `request.form` after.
 
     Raises DomainError when the file is none that is kept, when it is not what was sent, when there is none, or when the store is away;
     what Werkzeug raises of a body that is too large or was cut off. Whatever is raised, nothing stays in the store.
     """
-    most = settings.read("document_mib") * MIB
     request.max_content_length, request.max_form_parts = most + FIELDS, MOST_PARTS
     if request.mimetype != "multipart/form-data":  # any other would be read into memory
         raise DomainError("Choose a file first.")

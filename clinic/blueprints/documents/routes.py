@@ -5,9 +5,8 @@ import hashlib
 from flask import Blueprint, Response, abort, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from werkzeug.exceptions import HTTPException
 
-from clinic import storage
+from clinic import sessions, settings, storage
 from clinic.access import Permission, requires
 from clinic.blueprints.documents import sending
 from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, UploadForm
@@ -20,6 +19,7 @@ from clinic.forms import VersionForm
 from clinic.htmx import go_to, place
 from clinic.models import PAPERS, Category, Document, DocumentStatus, Patient, Role
 from clinic.operations.documents import (
+    MIB,
     Said,
     begin_document,
     delete_document,
@@ -40,7 +40,7 @@ OF_DOCUMENT = f"{OF_PATIENT}/<int:document_id>"
 
 
 @bp.get(OF_PATIENT)
-@requires(Permission.VIEW_DOCUMENTS)
+@requires(Permission.VIEW_DOCUMENTS, changes=False)
 def index(patient_id: int) -> ResponseReturnValue:
     """The documents of a patient, newest first."""
     patient = _patient(patient_id)
@@ -56,7 +56,7 @@ def listed(patient_id: int) -> ResponseReturnValue:
 
 
 @bp.get(OF_DOCUMENT)
-@requires(Permission.VIEW_DOCUMENTS)
+@requires(Permission.VIEW_DOCUMENTS, changes=False)
 def show(patient_id: int, document_id: int) -> ResponseReturnValue:
     """One document and what is known of it."""
     document = _document(patient_id, document_id)
@@ -118,7 +118,7 @@ def _shown(document: Document, form: ChangeForm, delete_form: DeleteForm) -> str
 
 
 @bp.get(f"{OF_DOCUMENT}/newer")
-@requires(Permission.FILE_DOCUMENTS)
+@requires(Permission.FILE_DOCUMENTS, changes=True)
 def newer(patient_id: int, document_id: int) -> ResponseReturnValue:
     """The form for a newer file of the same thing."""
     document = _document(patient_id, document_id)
@@ -137,7 +137,11 @@ def upload(patient_id: int) -> ResponseReturnValue:
     g.document_id = document_id  # if the last step is redone, the bytes do not come a second time
     if "arrived" not in g:
         g.arrived = _arrived(document_id)
-    return _finished(patient_id, document_id, g.arrived)
+    try:
+        return _finished(patient_id, document_id, g.arrived)
+    except DomainError as refusal:
+        _fail(document_id, refusal.sentence)  # so that the same form can be sent again
+        raise
 
 
 def _begun(patient: Patient) -> int | Response:
@@ -157,14 +161,19 @@ def _begun(patient: Patient) -> int | Response:
 
 def _arrived(document_id: int) -> Arrived:
     """The bytes, which are in the store now; no connection to the database is held meanwhile."""
-    key = db.session.get_one(Document, document_id).key
+    key, most = db.session.get_one(Document, document_id).key, settings.read("document_mib") * MIB
     db.session.commit()
     try:
-        return receive(key)
-    except (DomainError, HTTPException, OSError) as error:
-        fail_document(document_id, why=getattr(error, "sentence", "It was cut off on its way."), actor=current_user)
-        db.session.commit()
+        return receive(key, most)
+    except Exception as error:
+        _fail(document_id, getattr(error, "sentence", "It was cut off on its way."))
         raise
+
+
+def _fail(document_id: int, why: str) -> None:
+    sessions.take_back()
+    fail_document(document_id, why=why, actor=current_user)
+    db.session.commit()
 
 
 def _finished(patient_id: int, document_id: int, arrived: Arrived) -> ResponseReturnValue:
