@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from clinic import access, assets, clock, once, security, settings
 from clinic.approvals.inbox import number_waiting
+from clinic.chart import teeth
 from clinic.chart.drawing import ToothDrawn
 from clinic.chart.key import key_of
-from clinic.models import BrokenGlass, Patient
+from clinic.models import BrokenGlass, Document, Patient
 from clinic.queries.notices import unread_notices
 
 
@@ -74,6 +75,7 @@ def init_app(app: Flask) -> None:
         glass_over=glass_over,
         may_chart=may_chart,
         may_file=may_file,
+        teeth_of=teeth_of,
         ticket=security.ticket,
         account_places=ACCOUNT_PLACES[1:],
     )
@@ -128,6 +130,11 @@ def may_chart(patient: Patient) -> bool:
 def may_file(patient: Patient) -> bool:
     """Whether the page offers to add to this patient's documents; the operations judge it again."""
     return bool(_may("FILE_DOCUMENTS")) and glass_over(patient) is None and patient.archived_at is None
+
+
+def teeth_of(document: Document) -> str:
+    """The teeth of a document in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
+    return ", ".join(teeth.shown(key, current_user.numbering) for key in document.teeth.split())
 
 
 def _may(permission: str) -> Any:

@@ -18,6 +18,7 @@ CSP = {
     "font-src": "'self'",
     "connect-src": "'self'",  # htmx and the live stream
     "form-action": "'self'",
+    "frame-src": "'self'",  # a PDF of a patient, which its own answer puts into a sandbox
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
     "object-src": "'none'",

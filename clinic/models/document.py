@@ -22,6 +22,10 @@ class Category(enum.StrEnum):
 PAPERS = (Category.LETTER, Category.CONSENT, Category.SCAN, Category.OTHER)
 
 
+# What a browser shows in a page.
+PICTURES = ("image/jpeg", "image/png", "image/webp")
+
+
 class Projection(enum.StrEnum):
     """What kind of radiograph."""
 
@@ -90,7 +94,12 @@ class Document(Base):
     @property
     def is_picture(self) -> bool:
         """Whether a browser shows it in a page."""
-        return self.media_type in ("image/jpeg", "image/png", "image/webp")
+        return self.media_type in PICTURES
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a PDF to be shown in a page: one in which nothing was seen that acts by itself."""
+        return self.media_type == "application/pdf" and not self.remarks
 
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (

@@ -7,6 +7,7 @@ from sqlalchemy.orm import aliased, joinedload
 
 from clinic.extensions import db
 from clinic.models import PAPERS, Category, Document, DocumentStatus, Role, User, Visit
+from clinic.models.document import PICTURES
 from clinic.queries.paging import Order, Page, page_of
 from clinic.queries.scope import may_see
 from clinic.storage import Stored
@@ -15,6 +16,7 @@ NEWEST = Order((Document.id,), descending=True)
 NEWER = aliased(Document)
 MOST_VERSIONS = 200
 MOST_VISITS = 50
+MOST_PICTURES = 200
 NAMES = (joinedload(Document.uploaded_by), joinedload(Document.deleted_by))
 
 
@@ -36,7 +38,7 @@ def documents_of(
     if category:
         found = found.where(Document.category == category)
     if tooth:
-        found = found.where((" " + Document.teeth + " ").contains(f" {tooth} ", autoescape=True))
+        found = found.where(_of_tooth(tooth))
     return page_of(found.options(*NAMES), NEWEST, size=60, after=after, before=before)
 
 
@@ -72,6 +74,21 @@ def visits_to_choose(patient_id: int) -> list[Visit]:
     return list(db.session.execute(latest.limit(MOST_VISITS)).scalars())
 
 
+def pictures_of(viewer: User, patient_id: int) -> list[Document]:
+    """The newest pictures of a patient that a page can show, former files of the same thing too."""
+    shown = _visible(viewer, patient_id).where(
+        Document.status == DocumentStatus.AVAILABLE, Document.media_type.in_(PICTURES)
+    )
+    return list(db.session.execute(shown.order_by(Document.id.desc()).limit(MOST_PICTURES)).scalars())
+
+
+def number_of_tooth(viewer: User, patient_id: int, tooth: str) -> int:
+    """How many documents of a patient are of this tooth, by its key: as many as the list of them shows."""
+    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
+    found = _visible(viewer, patient_id).where(Document.status.in_(shown), ~_newer().exists(), _of_tooth(tooth))
+    return db.session.scalar(found.with_only_columns(func.count())) or 0
+
+
 def stored_of(document: Document) -> Stored:
     """What the store must hold of a document."""
     return Stored(document.key, document.size, document.sha256, tuple(document.parts.split()))
@@ -81,6 +98,10 @@ def _visible(viewer: User, patient_id: int) -> Select[Any]:
     return select(Document).where(
         Document.patient_id == patient_id, may_see(viewer, Document.patient_id), _of_their_kind(viewer)
     )
+
+
+def _of_tooth(tooth: str) -> ColumnElement[bool]:
+    return (" " + Document.teeth + " ").contains(f" {tooth} ", autoescape=True)
 
 
 def _of_their_kind(viewer: User) -> ColumnElement[bool]:

@@ -384,6 +384,23 @@ class TestWho:
             nadia = world.patients["nadia"]
             assert kamal.get(f"/patients/{nadia}/documents/{number}{what}").status_code == 404
 
+    def test_two_pictures_of_one_patient_are_compared(self, app, world, kamal, fernando):
+        with app.app_context():
+            first, second = (
+                file_document(world, name=name, body=png(each, 3)).id for each, name in ((3, "a"), (4, "b"))
+            )
+            letter = file_document(world, body=PDF, name="letter.pdf").id
+            db.session.commit()
+        at = f"/patients/{fernando}/documents/compare"
+        assert "Choose two pictures" in kamal.get(at).text
+        page = kamal.get(f"{at}?left={first}&right={second}")
+        assert f"/documents/{first}/file" in page.text
+        assert f"/documents/{second}/file" in page.text
+        assert kamal.get(f"{at}?left={letter}&right={second}").status_code == 422
+        assert kamal.get(f"{at}?left=999999&right={second}").status_code == 404
+        perera = world.patients["perera"]
+        assert kamal.get(f"/patients/{perera}/documents/compare?left={first}").status_code == 404
+
     def test_the_front_desk_sees_no_pictures_of_the_mouth(self, app, world, ruwan, fernando):
         with app.app_context():
             picture, letter = file_document(world).id, file_document(world, body=PDF, name="letter.pdf").id

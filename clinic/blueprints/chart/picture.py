@@ -83,7 +83,11 @@ class Picture:
         """`Tooth 36, lower left first molar`; of a jaw `Upper jaw`."""
         if self.is_jaw(place):
             return f"{place.capitalize()} jaw"
-        return f"Tooth {teeth.shown(place, self.viewer.numbering)}, {words.tooth_name(place)}"
+        return f"Tooth {self.number(place)}, {words.tooth_name(place)}"
+
+    def number(self, tooth: str) -> str:
+        """A tooth as the viewer writes it."""
+        return teeth.shown(tooth, self.viewer.numbering)
 
     def is_jaw(self, place: str) -> bool:
         return place in teeth.JAWS

@@ -10,7 +10,7 @@ from flask_login import current_user
 from wtforms.fields.choices import SelectChoice
 
 from clinic import clock, sessions
-from clinic.access import Permission, requires
+from clinic.access import Permission, may, requires
 from clinic.blueprints.chart.forms import (
     ErrorForm,
     LineForm,
@@ -32,6 +32,7 @@ from clinic.operations.chart import NeedsReason, change_entry, chart_stroke, ent
 from clinic.operations.chart_versions import finish_first_charting
 from clinic.operations.chart_view import choose_view
 from clinic.queries.chart import entry_for, history_of
+from clinic.queries.documents import number_of_tooth
 from clinic.queries.patients import patient_for
 
 bp = Blueprint("chart", __name__)
@@ -284,9 +285,14 @@ def _tooth(patient_id: int, place: str, refused: tuple[int, str | None, Any] = (
             place=place,
             entries=picture.on(place),
             history=history_of(current_user, patient_id, place),
+            documents=_documents(patient_id, place),
             refused=refused,
             correction_of=correction_of,
         )
+
+
+def _documents(patient_id: int, place: str) -> int:
+    return number_of_tooth(current_user, patient_id, place) if may(current_user, Permission.VIEW_DOCUMENTS) else 0
 
 
 def _entry(patient_id: int, entry_id: int) -> tuple[Entry, Any]:

@@ -28,7 +28,7 @@ from clinic.operations.documents import (
     finish_document,
     restore_document,
 )
-from clinic.queries.documents import counts_of, document_for, documents_of, versions_of, visits_to_choose
+from clinic.queries.documents import counts_of, document_for, documents_of, pictures_of, versions_of, visits_to_choose
 from clinic.queries.patients import patient_for
 
 bp = Blueprint("documents", __name__)
@@ -86,11 +86,30 @@ def thumbnail(patient_id: int, document_id: int) -> ResponseReturnValue:
     return Response(jpeg, mimetype="image/jpeg") if jpeg else Response(status=204)
 
 
+@bp.get(f"{OF_PATIENT}/compare")
+@requires(Permission.VIEW_DOCUMENTS)
+def compare(patient_id: int) -> ResponseReturnValue:
+    """Two pictures side by side."""
+    patient = _patient(patient_id)
+    sides = {side: _picture(patient_id, side) for side in ("left", "right")}
+    pictures = pictures_of(current_user, patient_id)
+    return render_template("documents/compare.html", patient=patient, pictures=pictures, **sides)
+
+
+def _picture(patient_id: int, side: str) -> Document | None:
+    number = request.args.get(side, type=int)
+    document = _readable(patient_id, number) if number else None
+    if document and not document.is_picture:
+        raise DomainError("Only pictures are compared. Choose two of them.")
+    return document
+
+
 def _list(patient: Patient) -> dict[str, object]:
     asked = request.args
     category = Category(asked["category"]) if asked.get("category") in set(Category) else None
-    tooth, deleted = asked.get("tooth", "")[:3], "deleted" in asked
-    page = documents_of(current_user, patient.id, category=category, tooth=tooth, deleted=deleted, **place())
+    tooth, deleted = asked.get("tooth", "").strip()[:3], "deleted" in asked
+    key = teeth.read(tooth, current_user.numbering) or tooth
+    page = documents_of(current_user, patient.id, category=category, tooth=key, deleted=deleted, **place())
     counts = counts_of(current_user, patient.id)
     return {
         "patient": patient,

@@ -16,8 +16,6 @@ from clinic.operations.documents import quarantine_document
 from clinic.queries.documents import stored_of
 
 log = logging.getLogger(__name__)
-# Shown in the page, or in a frame of ours; everything else is only ever saved as a file.
-SHOWN = ("image/jpeg", "image/png", "image/webp", "application/pdf")
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 WRONG = "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
 
@@ -32,7 +30,8 @@ def answer_with(document: Document, *, save: bool) -> Response:
         return Response(status=416, headers={"Content-Range": f"bytes */{document.size}"})
     response = Response(_verified(document, start, stop), status=status, mimetype=document.media_type)
     response.content_length = stop - start
-    is_shown = not save and document.media_type in SHOWN
+    # Shown in the page, or in a frame of ours; everything else is only ever saved as a file.
+    is_shown = not save and (document.is_picture or document.is_page)
     response.headers["Content-Disposition"] = f"{'inline' if is_shown else 'attachment'}; {_named(document.name)}"
     response.headers["ETag"] = etag
     response.headers["Accept-Ranges"] = "bytes"

@@ -1,5 +1,5 @@
 // The keyboard: j/k/Enter in a [data-keys="list"] of [data-key-row], single letters on [data-key], / and ? and Esc. Never while typing.
-const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
+const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit], [type=range]), textarea, select, [contenteditable]";
 const shown = (element) => element.checkVisibility({ visibilityProperty: true });
 let lastRow = null;
 

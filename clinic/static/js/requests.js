@@ -53,5 +53,6 @@ document.addEventListener("htmx:before:swap", (event) => {
   event.preventDefault();
   if (!quiet(ctx)) refuse("Busy for a moment.", "The server could not answer. Try again in a few seconds.");
 });
-addEventListener("beforeunload", begin);
+// Not when a form asks whether to leave at all: one may stay.
+addEventListener("beforeunload", (event) => setTimeout(() => event.defaultPrevented || begin()));
 addEventListener("pageshow", (event) => event.persisted && end());
