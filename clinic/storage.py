@@ -138,9 +138,9 @@ def check() -> None:
             with _asking("the bucket"):
                 _kept("chairside_store_asked", connect_timeout=1, read_timeout=2, tries=1).head_bucket(Bucket=_bucket())
             state["away"] = False
-        except StorageError:
+        except StorageError as error:  # a bucket that is missing is no object that is
             state["away"] = True
-            raise
+            raise StorageError(str(error)) from error
         finally:
             state["until"] = time.monotonic() + GOOD_FOR
     if state["away"]:

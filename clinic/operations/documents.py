@@ -149,11 +149,14 @@ def finish_document(
     return document
 
 
-def fail_document(document_id: int, *, why: str, actor: User | None = None) -> None:
-    """Its bytes did not arrive whole, or are nothing that is kept: says so, and lets the same form send it again."""
+def fail_document(document_id: int, *, why: str, actor: User | None = None) -> bool:
+    """Its bytes did not arrive whole, or are nothing that is kept: says so, and lets the same form send it again.
+
+    Answers False, and does nothing, when it is not on its way any more.
+    """
     document = locked(Document, document_id)
     if document.status is not DocumentStatus.PENDING:
-        return
+        return False
     document.status, document.why, document.once = DocumentStatus.FAILED, why[:300], f"failed {document.id}"
     audit.record(
         "document.fail",
@@ -164,6 +167,7 @@ def fail_document(document_id: int, *, why: str, actor: User | None = None) -> N
         reason=document.why,
     )
     db.session.flush()
+    return True
 
 
 def describe_document(document_id: int, *, version: int, said: Said, actor: User) -> Document:

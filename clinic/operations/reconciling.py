@@ -24,6 +24,7 @@ PREFIX = "documents/"
 YOUNG = COMING + timedelta(hours=2)
 BATCH = 500
 MOST_UNKNOWN = 25  # objects without any row: more are no accident, but a database restored from a backup
+MOST_MISSING = 25  # documents without their object: more are no accident, but another bucket
 HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
 GONE = (DocumentStatus.FAILED, DocumentStatus.PURGED)
 Keep = Callable[[], None]
@@ -31,13 +32,17 @@ Keep = Callable[[], None]
 
 @dataclass
 class Found:
-    """What a reconciliation came upon. `unknown`: objects that no row names and that were left, for they are too many."""
+    """What a reconciliation came upon. `unknown`: objects that no row names and that were left, for they are too many.
+
+    `is_elsewhere`: so many documents have no object that none was put into quarantine.
+    """
 
     cut_off: int = 0
     taken: int = 0
     aborted: int = 0
     missing: list[int] = field(default_factory=list)
     unknown: int = 0
+    is_elsewhere: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -53,6 +58,8 @@ class Found:
         said = f"{', '.join(done)}."
         if self.missing:
             said += f" Of {number_of(len(self.missing), 'document')} the bytes are missing: {_listed(self.missing)}."
+        if self.is_elsewhere:
+            said += " That is no accident: is it the right bucket? They were left as they are."
         if self.unknown:
             said += (
                 f" {number_of(self.unknown, 'object')} belong to no row: was the database restored from a backup? "
@@ -78,6 +85,11 @@ def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
         if not batch:
             break
         after = batch[-1].key
+    found.is_elsewhere = len(found.missing) > MOST_MISSING
+    if not found.is_elsewhere:
+        for number in found.missing:
+            quarantine_document(number, why="Its bytes are not in the object store.")
+        keep()
     if len(unknown) > MOST_UNKNOWN and not take_unknown:
         found.unknown = len(unknown)
     else:
@@ -94,10 +106,11 @@ def _end_cut_off(found: Found, old: datetime, keep: Keep) -> None:
     )
     while rows := db.session.execute(pending.order_by(Document.id).limit(BATCH)).all():
         for number, key in rows:
-            storage.delete(key)
-            fail_document(number, why="It was cut off on its way. Send it again.")
-            found.cut_off += 1
-        keep()
+            failed = fail_document(number, why="It was cut off on its way. Send it again.")
+            keep()  # before its bytes are touched: it may have arrived at this very moment
+            if failed:
+                storage.delete(key)
+                found.cut_off += 1
 
 
 def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unknown: list[Held], keep: Keep) -> None:
@@ -117,9 +130,8 @@ def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unk
     for key, row in rows.items():
         is_lost = row.status in HELD and key not in held and row.available_at < old
         if is_lost and row.status is not DocumentStatus.QUARANTINED and storage.size_of(key) is None:
-            quarantine_document(row.id, why="Its bytes are not in the object store.")
             found.missing.append(row.id)
-    keep()
+    keep()  # nothing is held of the database while the store is asked for more
 
 
 def _rows(within: ColumnElement[bool]) -> Iterator[Any]:

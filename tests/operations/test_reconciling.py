@@ -9,7 +9,7 @@ from clinic.extensions import db
 from clinic.models import Document, DocumentStatus, Notice
 from clinic.operations import reconciling
 from clinic.operations.documents import begin_document, delete_document
-from clinic.operations.reconciling import MOST_UNKNOWN, YOUNG
+from clinic.operations.reconciling import MOST_MISSING, MOST_UNKNOWN, YOUNG
 from tests.filed import file_document, png
 from tests.stores import kept_in
 
@@ -111,6 +111,31 @@ class TestOld:
         assert db.session.get(Document, there.id).status is DocumentStatus.AVAILABLE
         told = db.session.query(Notice).filter_by(user_id=world.people["adel"]).one()
         assert told.kind == "document.quarantine"
+
+    def test_when_nearly_all_is_missing_it_is_another_bucket_and_nothing_is_touched(self, world, kept):
+        ids = [file_document(world, body=png(width, 2)).id for width in range(1, MOST_MISSING + 2)]
+        db.session.commit()
+        with self.old():
+            found = run()
+        assert found.missing == ids
+        assert not found.is_good
+        assert "right bucket" in found.sentence
+        assert {db.session.get(Document, each).status for each in ids} == {DocumentStatus.AVAILABLE}
+
+    def test_what_arrives_at_the_last_moment_keeps_its_bytes(self, world, kept, monkeypatch):
+        document = pending(world)
+        storage.put_once(document.key, b"x")
+
+        def too_late(number, **_):
+            arrived = db.session.get(Document, number)
+            arrived.status, arrived.sha256, arrived.available_at = DocumentStatus.AVAILABLE, "x", clock.now()
+            return False
+
+        monkeypatch.setattr(reconciling, "fail_document", too_late)
+        with self.old():
+            found = run()
+        assert (found.cut_off, found.is_good) == (0, True)
+        assert storage.size_of(document.key) == 1
 
 
 class TestVerify:

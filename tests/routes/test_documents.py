@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from io import BytesIO
 from urllib.parse import quote
 
@@ -293,6 +294,18 @@ class TestBytes:
             assert row(app, number).status is DocumentStatus.QUARANTINED
             again = kamal.get(f"/patients/{fernando}/documents/{number}/file")
             assert again.status_code == 422
+
+    def test_a_bucket_that_is_missing_spoils_no_document(self, app, world, kamal, weed, fernando):
+        with kept_in(app, weed):
+            number = filed(app, world)
+            before = app.config["CHAIRSIDE"]
+            app.config["CHAIRSIDE"] = replace(before, s3_bucket="another")
+            app.extensions.pop("chairside_store_seen", None)
+            answer = kamal.get(f"/patients/{fernando}/documents/{number}/file")
+            assert answer.status_code == 503
+            assert "cannot be opened" in answer.text
+            assert row(app, number).status is DocumentStatus.AVAILABLE
+            app.config["CHAIRSIDE"] = before
 
     def test_what_is_in_quarantine_is_not_sent(self, app, world, kamal, weed, fernando):
         with kept_in(app, weed):

@@ -8,7 +8,6 @@ from flask import Flask, Response, current_app, has_request_context, request
 from werkzeug.http import parse_range_header, quote_etag
 
 from clinic import database, storage
-from clinic.blueprints.documents.receiving import AWAY
 from clinic.errors import Unavailable
 from clinic.extensions import db
 from clinic.models import Document
@@ -17,6 +16,7 @@ from clinic.queries.documents import stored_of
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
 WRONG = "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
 
 
@@ -62,10 +62,11 @@ def _asked_for(document: Document) -> tuple[int, int, int]:
 def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
     """The bytes. The first part is there before anything is answered, so that a store that is away or wrong has a sentence."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    number = document.id
+    number, stored = document.id, stored_of(document)
+    db.session.commit()  # no connection to the database is held while the store is waited for
     try:
         storage.check()
-        coming = storage.outgoing(stored_of(document), start, stop)
+        coming = storage.outgoing(stored, start, stop)
         first = next(coming, b"")
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))
