@@ -51,7 +51,7 @@ from clinic.operations.patients import archive_patient, restore_patient
 from clinic.operations.queue import leave_unseen, transfer
 from clinic.operations.visits import add_walk_in, check_in, mark_missed_visits, move_visit, schedule_visit
 from tests.campaigns.access_model import Asked, Facts, Model, Somebody
-from tests.conventions.matrix import address, routes
+from tests.conventions.matrix import address, routes, with_ticket
 from tests.person import Person
 from tests.soak import daily_seed, share
 from tests.world import PATIENTS
@@ -692,7 +692,11 @@ class Walk:
                 if url is None:
                     continue
                 self.tally["answers compared"] += 1
-                answer = browser.post(url) if verb == "POST" else browser.get(url, buffered=False)
+                answer = (
+                    browser.post(with_ticket(self.app, browser, url))
+                    if verb == "POST"
+                    else browser.get(url, buffered=False)
+                )
                 if answer.status_code not in (403, 404):
                     found[f"{verb} {url}"] = f"{answer.status_code} about {self.names[patient]}"
                 answer.close()

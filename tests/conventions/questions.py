@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 from wtforms import Form
 
 from tests.conventions.crawl import TYPED, Crawl, Write
-from tests.conventions.matrix import UNSAFE, address, routes
+from tests.conventions.matrix import UNSAFE, address, routes, with_ticket
 from tests.person import Person
 from tests.queries_counted import counted
 
@@ -73,7 +73,7 @@ class Asker:
         self.person.client = self.person.browser()
         with counted() as statements:
             if verb in UNSAFE:
-                answer = self.person.post(url, dict(fields), once=ONCE)
+                answer = self.person.post(with_ticket(self.app, self.person, url), dict(fields), once=ONCE)
             else:
                 answer = self.person.get(url, buffered=False)
         return self._taken_down(answer, len(statements))

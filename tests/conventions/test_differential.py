@@ -37,6 +37,7 @@ INHERENT = {
     r'name="csrf_token" value="[0-9a-f]{64}"': "csrf",
     r'name="once" value="[\w-]{16}"': "once",
     r"sealed=[\w%-]+": "sealed",
+    r"ticket=[\w%=-]+": "ticket",
     # How full the disk is and how quickly the database answers, which other work on the machine changes.
     r"[\d.]+ of [\d.]+ GB are free": "free",
     r"in \d+ ms": "soon",
