@@ -68,10 +68,13 @@ def counts_of(viewer: User, patient_id: int) -> dict[Category, int]:
     return {row.category: row.number for row in db.session.execute(counted)}
 
 
-def visits_to_choose(patient_id: int) -> list[Visit]:
-    """The patient's latest visits, newest first: of a patient whom the viewer was shown."""
+def visits_to_choose(patient_id: int, chosen: int | None = None) -> list[Visit]:
+    """The patient's latest visits, newest first, and the one that is chosen already: of a patient whom the viewer was shown."""
     latest = select(Visit).where(Visit.patient_id == patient_id).order_by(Visit.starts_at.desc(), Visit.id.desc())
-    return list(db.session.execute(latest.limit(MOST_VISITS)).scalars())
+    visits = list(db.session.execute(latest.limit(MOST_VISITS)).scalars())
+    if chosen is not None and all(visit.id != chosen for visit in visits):
+        visits.append(db.session.get_one(Visit, chosen))
+    return visits
 
 
 def pictures_of(viewer: User, patient_id: int) -> list[Document]:

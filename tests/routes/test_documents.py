@@ -344,6 +344,18 @@ class TestWhatItIs:
         document = row(app, number)
         assert (document.category, document.teeth, document.description) == (Category.PHOTOGRAPH, "11", "Smile")
 
+    def test_a_visit_of_long_ago_stays_chosen(self, app, world, kamal, fernando, monkeypatch):
+        monkeypatch.setattr("clinic.queries.documents.MOST_VISITS", 0)
+        visit = world.visits["fernando"]
+        with app.app_context():
+            number = file_document(world, said=Said(Category.RADIOGRAPH, visit_id=visit)).id
+            db.session.commit()
+        at = f"/patients/{fernando}/documents/{number}"
+        assert re.search(rf'<option selected value="{visit}"|<option value="{visit}" selected', kamal.get(at).text)
+        fields = {"version": "2", "category": "photograph", "visit_id": str(visit)}
+        assert kamal.post(at, fields).status_code == 303
+        assert row(app, number).visit_id == visit
+
     def test_a_stale_page_is_a_conflict(self, app, world, kamal, fernando):
         number = self.one(app, world)
         fields = {"version": "1", "category": "photograph"}

@@ -231,7 +231,7 @@ def _guess(arrived: Arrived) -> Category:
 def describe(patient_id: int, document_id: int) -> ResponseReturnValue:
     """Say what a document is."""
     document = _document(patient_id, document_id)
-    form = ChangeForm(request.form).prepared(current_user, visits_to_choose(patient_id))
+    form = ChangeForm(request.form).prepared(current_user, visits_to_choose(patient_id, document.visit_id))
     if not form.validate():
         return _shown(document, form, DeleteForm(version=document.version)), 422
     describe_document(document.id, version=form.version.data, said=form.said, actor=current_user)
@@ -260,7 +260,7 @@ def restore(patient_id: int, document_id: int) -> ResponseReturnValue:
 
 def _change_form(document: Document) -> ChangeForm:
     form = ChangeForm(data=_fields_of(document) | {"version": document.version})
-    form.prepared(current_user, visits_to_choose(document.patient_id))
+    form.prepared(current_user, visits_to_choose(document.patient_id, document.visit_id))
     return form
 
 
