@@ -4,12 +4,14 @@ import hashlib
 import re
 from dataclasses import replace
 from io import BytesIO
+from socket import socketpair
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
 
 from clinic import security, storage
+from clinic.blueprints.documents.receiving import SILENCE
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import AuditEvent, Category, Document, DocumentStatus, Projection
@@ -266,6 +268,14 @@ class TestBytes:
         assert some.headers["Content-Range"] == f"bytes 4-9/{len(body)}"
         assert kamal.get(address, headers={"Range": f"bytes={len(body)}-"}).status_code == 416
         assert kamal.get(address, headers={"Range": "bytes=-3"}).data == body[-3:]
+
+    def test_who_takes_nothing_is_given_up(self, app, world, kamal, weed, fernando):
+        with kept_in(app, weed):
+            number = filed(app, world)
+            ours, theirs = socketpair()
+            with ours, theirs:
+                kamal.get(f"/patients/{fernando}/documents/{number}/file", environ_overrides={"gunicorn.socket": ours})
+                assert ours.gettimeout() == SILENCE
 
     def test_headers_that_keep_it_harmless(self, app, world, kamal, kept, fernando):
         number = filed(app, world, name="එක්ස්-කිරණ.png")

@@ -158,10 +158,16 @@ def _in_turn() -> Iterator[None]:
         turns.release()
 
 
+def wire_of_request() -> socket.socket | None:
+    """The connection over which this request came, where the server tells it."""
+    wire: socket.socket | None = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+    return wire
+
+
 @contextmanager
 def _not_for_ever() -> Iterator[None]:
     """Give up who sends nothing for a while: they would hold a thread."""
-    wire: socket.socket | None = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+    wire = wire_of_request()
     if wire is None:
         yield
         return

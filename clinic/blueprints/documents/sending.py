@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, has_request_context, request
 from werkzeug.http import parse_range_header, quote_etag
 
 from clinic import database, storage
+from clinic.blueprints.documents.receiving import SILENCE, wire_of_request
 from clinic.errors import Unavailable
 from clinic.extensions import db
 from clinic.models import Document
@@ -16,6 +18,9 @@ from clinic.queries.documents import stored_of
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+PIECE = (
+    2**18
+)  # bytes sent at once; who takes none of it for SILENCE is given up, for they would hold a thread and two parts of memory
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
 WRONG = "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
 
@@ -73,13 +78,16 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
         raise Unavailable(WRONG) from None
     except storage.StorageError:
         raise Unavailable(AWAY) from None
-    return _rest(app, number, first, coming)
+    if wire := wire_of_request():
+        wire.settimeout(SILENCE)  # until the answer ends: then the server sets it anew
+    return _rest(app, number, chain((first,), coming))
 
 
-def _rest(app: Flask, number: int, first: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
+def _rest(app: Flask, number: int, parts: Iterator[bytes]) -> Iterator[bytes]:
     try:
-        yield first
-        yield from coming
+        for part in parts:
+            for start in range(0, len(part), PIECE):
+                yield part[start : start + PIECE]
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))
         raise  # the connection is cut: whoever reads sees that not all of it came
