@@ -52,6 +52,7 @@ from clinic.operations.queue import leave_unseen, transfer
 from clinic.operations.visits import add_walk_in, check_in, mark_missed_visits, move_visit, schedule_visit
 from tests.campaigns.access_model import Asked, Facts, Model, Somebody
 from tests.conventions.matrix import address, routes, with_ticket
+from tests.filed import PDF, file_document
 from tests.person import Person
 from tests.soak import daily_seed, share
 from tests.world import PATIENTS
@@ -102,6 +103,9 @@ class Walk:
             self.at = clock.start_of(clock.today()) + timedelta(hours=10)
             for name in world.visits:
                 world.visit(name).starts_at = self.at + timedelta(hours=2)
+            for name, patient in world.patients.items():
+                if world.patient(name).archived_at is None:
+                    file_document(world, name, "ruwan", body=PDF, once=f"{name} {patient} {luck.random()}")
             db.session.commit()
             rows = db.session.scalars(select(User)).all()
             held = db.session.scalars(select(Assignment).where(Assignment.ends_at.is_(None))).all()
@@ -685,7 +689,7 @@ class Walk:
             with self.app.app_context():
                 ids = self.ids_of(patient)
             for rule, verb in routes(self.app):
-                about = rule.arguments & {"patient_id", "visit_id", "entry_id", "call_id", "alert_id"}
+                about = rule.arguments & {"patient_id", "visit_id", "entry_id", "call_id", "alert_id", "document_id"}
                 if not about or rule.rule.startswith(SHOWN_TO_DECIDE) or not rule.arguments <= ids.keys():
                     continue
                 url = address(rule, ids)
@@ -703,7 +707,7 @@ class Walk:
         return found
 
     def ids_of(self, patient: int) -> dict[str, Any]:
-        from clinic.models import Alert, SupervisorCall
+        from clinic.models import Alert, Document, SupervisorCall
 
         def newest(model: Any) -> Any:
             return db.session.scalar(
@@ -716,6 +720,7 @@ class Walk:
             "entry_id": newest(QueueEntry),
             "call_id": newest(SupervisorCall),
             "alert_id": newest(Alert),
+            "document_id": newest(Document),
             "student_id": self.world.people["kamal"],
         }
 
