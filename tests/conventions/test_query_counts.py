@@ -57,7 +57,6 @@ NO_LIST = {
     "/patients/<int:patient_id>/chart/versions/<int:number>.pdf",
     "/patients/<int:patient_id>/documents/<int:document_id>/download",
     "/patients/<int:patient_id>/documents/<int:document_id>/file",
-    "/patients/<int:patient_id>/documents/<int:document_id>/thumbnail",
     "/patients/alike",
     "/patients/new",
     "/people/<int:person_id>/temporary-password",
