@@ -23,7 +23,7 @@ from flask import current_app
 from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
-GOOD_FOR = 3.0  # seconds
+AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
 
 
@@ -129,22 +129,21 @@ def is_reachable() -> bool:
 def check() -> None:
     """Raise StorageError unless the store answers, within some three seconds: asked before somebody sends or waits for much.
 
-    What it said is good for `GOOD_FOR` seconds, so that a store that hangs costs one thread's patience and not everybody's.
+    That it is away is known for `AWAY_FOR` seconds, so that a store that hangs costs one thread's patience and not everybody's. That
+    it is well is asked each time: it may hang since.
     """
-    state = current_app.extensions.setdefault("chairside_store_seen", {"until": 0.0, "away": False})
-    if time.monotonic() > state["until"]:
-        state["until"] = time.monotonic() + GOOD_FOR  # others go by what was known while this one asks
-        try:
-            with _asking("the bucket"):
-                _kept("chairside_store_asked", connect_timeout=1, read_timeout=2, tries=1).head_bucket(Bucket=_bucket())
-            state["away"] = False
-        except StorageError as error:  # a bucket that is missing is no object that is
-            state["away"] = True
-            raise StorageError(str(error)) from error
-        finally:
-            state["until"] = time.monotonic() + GOOD_FOR
-    if state["away"]:
+    state = current_app.extensions.setdefault("chairside_store_away", {"until": 0.0})
+    if time.monotonic() < state["until"]:
         raise StorageError("The object store does not answer.")
+    if state["until"]:
+        state["until"] = time.monotonic() + AWAY_FOR  # others go by what was known while this one asks
+    try:
+        with _asking("the bucket"):
+            _kept("chairside_store_asked", connect_timeout=1, read_timeout=2, tries=1).head_bucket(Bucket=_bucket())
+    except StorageError as error:  # a bucket that is missing is no object that is
+        state["until"] = time.monotonic() + AWAY_FOR
+        raise StorageError(str(error)) from error
+    state["until"] = 0.0
 
 
 def ensure_bucket() -> None:
@@ -260,6 +259,10 @@ class Incoming:
 
     def abort(self) -> None:
         """Take back what was sent, as far as the store answers."""
+        try:
+            check()
+        except StorageError:
+            return  # whoever sent it has waited for long enough
         with suppress(StorageError), _asking(self.key):
             if self._upload:
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=self.key, UploadId=self._upload)

@@ -4,6 +4,7 @@ import os
 import pwd
 import runpy
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -124,10 +125,30 @@ class ObjectStore:
         self.access_key, self.secret_key = settings["S3_ACCESS_KEY"], settings["S3_SECRET_KEY"]
         self._child = run["object_store"](folder, settings)
         self._stop = run["stop_child"]
-        run["wait_until"]("the object store answers", lambda: run["answers"](self.endpoint), [self._child], seconds=60)
+        self._wait = lambda: run["wait_until"](
+            "the object store answers", lambda: run["answers"](self.endpoint), [self._child], seconds=60
+        )
+        self._wait()
 
     def stop(self) -> None:
         self._stop(self._child)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self._child.kill_group()
+        self._child.process.wait()
+
+    def hang(self) -> None:
+        """It takes connections and says nothing, until `go_on`."""
+        os.killpg(self._child.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.killpg(self._child.process.pid, signal.SIGCONT)
+
+    def start(self) -> None:
+        """Start it again, on the same ports, with what it holds; answers once it does."""
+        self._child.start()
+        self._wait()
 
 
 def _unprivileged() -> str:
