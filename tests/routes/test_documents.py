@@ -8,13 +8,13 @@ from socket import socketpair
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from clinic import security, storage
+from clinic import clock, security, storage
 from clinic.blueprints.documents.receiving import SILENCE
 from clinic.errors import DomainError
 from clinic.extensions import db
-from clinic.models import AuditEvent, Category, Document, DocumentStatus, Projection
+from clinic.models import AuditEvent, AuthSession, Category, Document, DocumentStatus, Projection
 from clinic.operations.documents import Said, begin_document, quarantine_document
 from clinic.storage import PART
 from tests.filed import PDF, file_document, newest, png, send, upload_address
@@ -183,6 +183,21 @@ class TestUpload:
                 assert send(kamal, address, png()).status_code == 422
             assert (row(app).status, row(app).why) == (DocumentStatus.FAILED, "Somebody was faster.")
             assert send(kamal, address, png()).status_code == 303
+
+    def test_who_signs_out_while_a_wrong_file_comes_in_leaves_nothing_on_its_way(
+        self, app, world, kamal, weed, fernando, monkeypatch
+    ):
+        from clinic.blueprints.documents import routes
+
+        def refuse(*_):
+            db.session.execute(update(AuthSession).values(ended_at=clock.now()))
+            db.session.commit()
+            raise DomainError("Nothing that is kept.")
+
+        monkeypatch.setattr(routes, "receive", refuse)
+        with kept_in(app, weed):
+            send(kamal, upload_address(kamal, fernando), png())
+        assert row(app).status is DocumentStatus.FAILED
 
     def test_no_connection_to_the_database_is_held_while_bytes_come_in(self, app, kamal, weed, fernando, monkeypatch):
         from clinic import settings

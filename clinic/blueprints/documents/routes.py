@@ -191,7 +191,8 @@ def _arrived(document_id: int) -> Arrived:
 
 def _fail(document_id: int, why: str) -> None:
     sessions.take_back()
-    fail_document(document_id, why=why, actor=current_user)
+    session = sessions.current()  # none, when it was ended meanwhile
+    fail_document(document_id, why=why, actor=session.user if session else None)
     db.session.commit()
 
 
