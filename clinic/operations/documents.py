@@ -21,6 +21,8 @@ from clinic.operations.notices import tell
 from clinic.storage import Stored
 
 MIB = 2**20
+WRONG = "Its bytes are not what was stored."
+MISSING = "Its bytes are not in the object store."
 MOST_TOLD = 50
 COMING = timedelta(hours=4)  # an upload that takes longer is given up
 FIELDS = ("category", "projection", "teeth", "taken_on", "visit_id", "description")
@@ -120,6 +122,8 @@ def finish_document(
 ) -> Document:
     """The bytes are in the store: from now on they can be read, or are in quarantine. Asked twice, nothing happens."""
     document = locked(Document, document_id)
+    if document.status is DocumentStatus.FAILED:
+        raise DomainError(f"The file was given up meanwhile. {document.why}")
     if document.status is not DocumentStatus.PENDING:
         return document
     patient = db.session.get_one(Patient, document.patient_id)
@@ -217,7 +221,6 @@ def quarantine_document(document_id: int, *, why: str) -> None:
     if document.status not in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED):
         return
     document.status, document.why = DocumentStatus.QUARANTINED, why[:300]
-    document.deleted_at = document.deleted_by_id = None
     _tell("document.quarantine", "Put into quarantine", document, actor=None, reason=why)
     admins = select(User.id).where(User.role == Role.ADMIN, User.active.is_(True)).order_by(User.id).limit(MOST_TOLD)
     for person_id in db.session.scalars(admins):
@@ -226,8 +229,24 @@ def quarantine_document(document_id: int, *, why: str) -> None:
             f"Document number {document.id} is in quarantine: {why}",
             kind="document.quarantine",
             url="/status",
-            once=f"quarantine {document.id} {person_id}",
+            once=f"quarantine {document.id} {document.version} {person_id}",
         )
+
+
+def release_document(document_id: int) -> None:
+    """Its bytes were read anew and are what was stored: it is as before the quarantine. Not for what a scanner said, nor twice."""
+    document = locked(Document, document_id)
+    if document.status is not DocumentStatus.QUARANTINED or document.why not in (WRONG, MISSING):
+        return
+    reason, document.why = document.why, ""
+    document.status = DocumentStatus.DELETED if document.deleted_at else DocumentStatus.AVAILABLE
+    _tell(
+        "document.release",
+        "Took out of quarantine",
+        document,
+        actor=None,
+        reason=f"Read anew, it is right. Before: {reason}",
+    )
 
 
 def _say(document: Document, patient: Patient, said: Said, actor: User) -> None:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from clinic import clock, storage
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import Document, DocumentStatus
-from clinic.operations.documents import COMING, fail_document, quarantine_document
+from clinic.operations.documents import COMING, MISSING, WRONG, fail_document, quarantine_document, release_document
 from clinic.queries.documents import stored_of
 from clinic.storage import Damaged, Held, Missing
 
@@ -88,7 +88,7 @@ def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
     found.is_elsewhere = len(found.missing) > MOST_MISSING
     if not found.is_elsewhere:
         for number in found.missing:
-            quarantine_document(number, why="Its bytes are not in the object store.")
+            quarantine_document(number, why=MISSING)
         keep()
     if len(unknown) > MOST_UNKNOWN and not take_unknown:
         found.unknown = len(unknown)
@@ -167,14 +167,19 @@ class Verified:
 def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] = lambda _done, _of: None) -> Verified:
     """Read documents and hash them anew, those first that were not for longest. `share`: of all, from 0 to 1. Raises StorageError.
 
-    A document that is not what was stored goes into quarantine. `tell` hears how many of how many are done.
+    A document that is not what was stored goes into quarantine; one that is there for that and is right again comes out of it.
+    `tell` hears how many of how many are done.
     """
-    oldest = select(Document.id).where(Document.status.in_((DocumentStatus.AVAILABLE, DocumentStatus.DELETED)))
-    ids = list(db.session.scalars(oldest.order_by(Document.checked_at, Document.id)))
-    wanted, result = ids[: max(1, round(len(ids) * share))] if ids else [], Verified()
+    damaged = and_(Document.status == DocumentStatus.QUARANTINED, Document.why.in_((WRONG, MISSING)))
+    readable = Document.status.in_((DocumentStatus.AVAILABLE, DocumentStatus.DELETED))
+    oldest = select(Document.id).where(readable).order_by(Document.checked_at, Document.id)
+    ids = list(db.session.scalars(oldest))
+    wanted = list(db.session.scalars(select(Document.id).where(damaged).order_by(Document.id)))
+    wanted += ids[: max(1, round(len(ids) * share))]
+    result = Verified()
     for number in wanted:
         document = db.session.get(Document, number, populate_existing=True)
-        if document is None or document.status not in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED):
+        if document is None or document.status not in HELD:
             continue
         stored = stored_of(document)
         keep()  # nothing is held of the database while the store is read
@@ -182,11 +187,12 @@ def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] =
             for piece in storage.outgoing(stored):
                 result.size += len(piece)
         except (Damaged, Missing):
-            quarantine_document(number, why="Its bytes are not what was stored.")
+            quarantine_document(number, why=WRONG)
             result.wrong.append(number)
         else:
             checked = update(Document).where(Document.id == number).values(checked_at=clock.now())
             db.session.execute(checked.execution_options(synchronize_session=False))
+            release_document(number)
         keep()
         result.read += 1
         tell(result.read, len(wanted))

@@ -8,7 +8,7 @@ from clinic import clock, storage
 from clinic.extensions import db
 from clinic.models import Document, DocumentStatus, Notice
 from clinic.operations import reconciling
-from clinic.operations.documents import begin_document, delete_document
+from clinic.operations.documents import begin_document, delete_document, quarantine_document
 from clinic.operations.reconciling import MOST_MISSING, MOST_UNKNOWN, YOUNG
 from tests.filed import file_document, png
 from tests.stores import kept_in
@@ -160,6 +160,19 @@ class TestVerify:
         assert not verified.is_good
         assert db.session.get(Document, good.id).status is DocumentStatus.AVAILABLE
         assert db.session.get(Document, bad.id).status is DocumentStatus.QUARANTINED
+
+    def test_what_is_right_again_comes_out_of_quarantine(self, world, kept):
+        body = png(5, 5)
+        document, harmful = file_document(world, body=body, into_store=True), file_document(world, into_store=True)
+        storage.delete(document.key)
+        quarantine_document(harmful.id, why="The scanner found Eicar in it.")
+        db.session.commit()
+        assert reconciling.verify(db.session.commit).wrong == [document.id]
+        assert reconciling.verify(db.session.commit, share=0).wrong == [document.id]  # it is looked at each time
+        storage.put_once(document.key, body)
+        assert reconciling.verify(db.session.commit).is_good
+        assert db.session.get(Document, document.id).status is DocumentStatus.AVAILABLE
+        assert db.session.get(Document, harmful.id).status is DocumentStatus.QUARANTINED
 
     def test_a_share_goes_round(self, world, kept):
         ids = {file_document(world, body=png(width, 2), into_store=True).id for width in range(2, 8)}

@@ -13,7 +13,7 @@ from clinic.blueprints.documents.receiving import SILENCE, wire_of_request
 from clinic.errors import Unavailable
 from clinic.extensions import db
 from clinic.models import Document
-from clinic.operations.documents import quarantine_document
+from clinic.operations.documents import WRONG, quarantine_document
 from clinic.queries.documents import stored_of
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,9 @@ PIECE = (
     2**18
 )  # bytes sent at once; who takes none of it for SILENCE is given up, for they would hold a thread and two parts of memory
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
-WRONG = "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
+NOT_SHOWN = (
+    "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
+)
 
 
 def answer_with(document: Document, *, save: bool) -> Response:
@@ -75,7 +77,7 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
         first = next(coming, b"")
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))
-        raise Unavailable(WRONG) from None
+        raise Unavailable(NOT_SHOWN) from None
     except storage.StorageError:
         raise Unavailable(AWAY) from None
     if wire := wire_of_request():
@@ -98,5 +100,5 @@ def _quarantine(app: Flask, number: int, why: str) -> None:
     if has_request_context():
         database.let_go()
     with app.app_context():
-        quarantine_document(number, why="Its bytes are not what was stored.")
+        quarantine_document(number, why=WRONG)
         db.session.commit()
