@@ -16,6 +16,7 @@ from clinic import storage
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 SEAL = 32  # bytes before what is kept: an HMAC over its name and itself
+THUMBNAILS = 1  # raised when no thumbnail that was kept before may be shown again
 PAUSE = 30.0  # seconds for which a store that did not answer is not asked
 
 
@@ -34,6 +35,11 @@ def find(key: str) -> bytes | None:
 def keep(key: str, body: bytes) -> None:
     """Keep it, unless something is there already."""
     _asked(lambda: storage.put_once(key, sealed(key.encode() + body) + body))
+
+
+def thumbnail_key(digest: str) -> str:
+    """Under which the thumbnail of a document with this SHA-256 is kept."""
+    return f"thumbnails/{sealed(f'{THUMBNAILS} {digest}'.encode()).hex()}.jpg"
 
 
 def sealed(text: bytes) -> bytes:

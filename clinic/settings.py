@@ -175,6 +175,20 @@ DECLARED: dict[str, Declared] = {
     "document_mib_a_day": Declared(
         20_480, Whole(1, 1_000_000, "MiB"), "documents", "MiB a day", "Most MiB that one person may add in a day."
     ),
+    "document_years": Declared(
+        0,
+        Whole(0, 100, "years"),
+        "documents",
+        "Kept at least",
+        "Years before which no document may be purged, deleted or not. 0: it may be purged at once.",
+    ),
+    "document_hold": Declared(
+        False,
+        Switch(),
+        "documents",
+        "Legal hold",
+        "While it is on, nothing is purged: a claim or an inquiry may need it.",
+    ),
     "audit_years": Declared(
         10,
         Whole(1, 100, "years"),

@@ -86,6 +86,7 @@ class Document(Base):
     purged_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 
+    patient = link("Patient")
     uploaded_by = link("User", foreign_keys=[uploaded_by_id])
     deleted_by = link("User", foreign_keys=[deleted_by_id])
     purge_asked_by = link("User", foreign_keys=[purge_asked_by_id])

@@ -11,13 +11,15 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from clinic import audit, clock, settings
-from clinic.errors import Conflict, DomainError
+from clinic import audit, clock, live, settings
+from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
 from clinic.formatting import bytes_of, number_of, when, words
 from clinic.models import PAPERS, Category, Document, DocumentStatus, Patient, Projection, Role, User, Visit
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
+from clinic.queries.documents import departments_of
+from clinic.queries.scope import is_given
 from clinic.storage import Stored
 
 MIB = 2**20
@@ -211,8 +213,88 @@ def restore_document(document_id: int, *, version: int, actor: User) -> Document
     _refuse_clinical(document, actor)
     document.status, document.why = DocumentStatus.AVAILABLE, ""
     document.deleted_at = document.deleted_by_id = None
+    _forget_purge(document)
     _tell("document.restore", "Restored", document, actor=actor)
     return document
+
+
+def ask_purge(document_id: int, *, version: int, reason: str, actor: User) -> Document:
+    """Ask that the bytes of a deleted document are taken away for good; a supervisor decides, who is somebody else."""
+    document = _locked(document_id, version, DocumentStatus.DELETED)
+    _refuse_clinical(document, actor)
+    _refuse_kept(document)
+    if document.purge_asked_by_id is not None:
+        by = db.session.get_one(User, document.purge_asked_by_id).name
+        raise Conflict(f"{by} has asked for this already. A supervisor of the patient decides.")
+    document.purge_asked_by_id, document.purge_asked_at = actor.id, clock.now()
+    document.purge_reason = reason
+    _tell("document.ask_purge", "Asked to purge", document, actor=actor, reason=reason)
+    return document
+
+
+def withdraw_purge(document_id: int, *, version: int, actor: User) -> Document:
+    """Whoever asked for it takes it back: the document stays deleted, and can be restored."""
+    document = _locked(document_id, version, DocumentStatus.DELETED)
+    if document.purge_asked_by_id != actor.id:
+        raise NotAllowed("Only whoever asked for this can withdraw it. A supervisor can return it with a reason.")
+    _forget_purge(document)
+    _tell("document.withdraw_purge", "No longer asked to purge", document, actor=actor)
+    return document
+
+
+def purge_document(document_id: int, *, version: int, actor: User, reason: str = "") -> Document:
+    """The second person agrees: the bytes are taken from the store within the hour (operations/reconciling.py), the row stays."""
+    document = _asked_to_purge(document_id, version, actor)
+    _refuse_kept(document)
+    asked_by, why = document.purge_asked_by_id, document.purge_reason
+    document.status, document.why = DocumentStatus.PURGED, ""
+    document.purged_at, document.purged_by_id = clock.now(), actor.id
+    _tell("document.purge", "Purged", document, actor=actor, reason=reason or why)
+    _answer(document, asked_by, f"{document.name} was purged", kind="document.purged")
+    return document
+
+
+def return_purge(document_id: int, *, version: int, reason: str, actor: User) -> Document:
+    """The second person does not agree: the document stays deleted, and can be restored. Whoever asked is told why."""
+    document = _asked_to_purge(document_id, version, actor)
+    asked_by = document.purge_asked_by_id
+    _forget_purge(document)
+    _tell("document.return_purge", "Refused to purge", document, actor=actor, reason=reason)
+    _answer(document, asked_by, f"{document.name} is not purged: “{reason}”", kind="document.purge_returned")
+    return document
+
+
+def _asked_to_purge(document_id: int, version: int, actor: User) -> Document:
+    """A document that waits for the actor's word. Raises Conflict, NotAllowed."""
+    document = _locked(document_id, version, DocumentStatus.DELETED)
+    if document.purge_asked_by_id is None:
+        raise Conflict("Nobody asks for this any more. Reload the page to see how it stands.")
+    given = select(Patient.id).where(Patient.id == document.patient_id, is_given(actor, Patient.id))
+    if actor.role is not Role.SUPERVISOR or not actor.active or db.session.execute(given).first() is None:
+        raise NotAllowed("A supervisor to whom the patient is given decides this.")
+    if actor.id == document.purge_asked_by_id:
+        raise NotAllowed("You asked for this yourself. Another supervisor of the patient decides.")
+    return document
+
+
+def _refuse_kept(document: Document) -> None:
+    if settings.read("document_hold"):
+        raise DomainError("Nothing is purged at the moment: the clinic has a legal hold. An administrator can lift it.")
+    years = settings.read("document_years")
+    if document.created_at > clock.now() - timedelta(days=365.25 * years):
+        raise DomainError(
+            f"Documents are kept for {number_of(years, 'year')} at least. An administrator can change that."
+        )
+
+
+def _forget_purge(document: Document) -> None:
+    document.purge_asked_by_id = document.purge_asked_at = None
+    document.purge_reason = ""
+
+
+def _answer(document: Document, person_id: int | None, sentence: str, *, kind: str) -> None:
+    if person_id is not None:
+        tell(person_id, sentence, kind=kind, url=f"/patients/{document.patient_id}", patient_id=document.patient_id)
 
 
 def quarantine_document(document_id: int, *, why: str) -> None:
@@ -303,3 +385,5 @@ def _told(document: Document) -> dict[str, Any]:
 
 def _changed(document: Document) -> None:
     db.session.flush()
+    for department_id in db.session.scalars(departments_of(document.patient_id)):
+        live.nudge(f"approvals:{department_id}")

@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.orm import aliased
 
-from clinic import clock, storage
+from clinic import clock, kept, storage
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import Document, DocumentStatus
@@ -26,7 +27,7 @@ BATCH = 500
 MOST_UNKNOWN = 25  # objects without any row: more are no accident, but a database restored from a backup
 MOST_MISSING = 25  # documents without their object: more are no accident, but another bucket
 HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
-GONE = (DocumentStatus.FAILED, DocumentStatus.PURGED)
+LATELY = timedelta(days=2)
 Keep = Callable[[], None]
 
 
@@ -72,6 +73,7 @@ def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
     """Row to object, object to row, and uploads left open. Raises StorageError."""
     found, old = Found(), clock.now() - YOUNG
     _end_cut_off(found, old, keep)
+    _take_thumbnails()
     for upload in storage.unfinished(PREFIX):
         if upload.at < old:
             storage.abort(upload)
@@ -113,6 +115,17 @@ def _end_cut_off(found: Found, old: datetime, keep: Keep) -> None:
                 found.cut_off += 1
 
 
+def _take_thumbnails() -> None:
+    """What was purged lately leaves no small picture of itself, unless another document is the same file."""
+    other = aliased(Document)
+    same = select(other.id).where(other.sha256 == Document.sha256, other.status.in_(HELD))
+    purged = select(Document.sha256).where(
+        Document.status == DocumentStatus.PURGED, Document.purged_at > clock.now() - LATELY, ~same.exists()
+    )
+    for digest in db.session.scalars(purged):
+        storage.delete(kept.thumbnail_key(digest))
+
+
 def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unknown: list[Held], keep: Keep) -> None:
     """The objects of a batch with the rows whose keys lie in its range; an empty batch is what comes after the last."""
     held = {each.key: each for each in batch}
@@ -120,11 +133,14 @@ def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unk
     rows = {row.key: row for row in _rows(within)}
     for key, each in held.items():
         row = rows.get(key)
-        if each.at >= old:
+        if row is not None and row.status is DocumentStatus.PURGED:
+            storage.delete(key)
+            found.taken += 1
+        elif each.at >= old:
             continue
-        if row is None:
+        elif row is None:
             unknown.append(each)
-        elif row.status in GONE:
+        elif row.status is DocumentStatus.FAILED:
             storage.delete(key)
             found.taken += 1
     for key, row in rows.items():

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, select
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic.extensions import db
-from clinic.models import PAPERS, Category, Document, DocumentStatus, Role, User, Visit
+from clinic.models import PAPERS, Assignment, Category, Document, DocumentStatus, Patient, Role, User, Visit
 from clinic.models.document import PICTURES
 from clinic.queries.paging import Order, Page, page_of
-from clinic.queries.scope import may_see
+from clinic.queries.scope import is_given, is_running, may_see
 from clinic.storage import Stored
 
 NEWEST = Order((Document.id,), descending=True)
@@ -17,7 +17,11 @@ NEWER = aliased(Document)
 MOST_VERSIONS = 200
 MOST_VISITS = 50
 MOST_PICTURES = 200
-NAMES = (joinedload(Document.uploaded_by), joinedload(Document.deleted_by))
+MOST_WAITING = 200
+NAMES = tuple(
+    joinedload(name)
+    for name in (Document.uploaded_by, Document.deleted_by, Document.purge_asked_by, Document.purged_by)
+)
 
 
 def documents_of(
@@ -90,6 +94,44 @@ def number_of_tooth(viewer: User, patient_id: int, tooth: str) -> int:
     shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
     found = _visible(viewer, patient_id).where(Document.status.in_(shown), ~_newer().exists(), _of_tooth(tooth))
     return db.session.scalar(found.with_only_columns(func.count())) or 0
+
+
+def waiting_purges(viewer: User) -> list[Document]:
+    """Documents that somebody else wants purged and the viewer decides about, longest waiting first. Two queries."""
+    waiting = _whole(_waiting(viewer)).order_by(Document.purge_asked_at, Document.id).limit(MOST_WAITING)
+    return list(db.session.execute(waiting).scalars())
+
+
+def waiting_ids(viewer: User) -> Select[int]:
+    """A select of their ids, to count them among all else that waits for the viewer."""
+    return _waiting(viewer).with_only_columns(Document.id)
+
+
+def purge_for(viewer: User, document_id: int) -> Document | None:
+    """One document whose purge is the viewer's to decide, or was."""
+    theirs = viewer.role is Role.SUPERVISOR
+    asked = Document.purge_asked_by_id.is_not(None)
+    found = select(Document).where(Document.id == document_id, asked, may_see(viewer, Document.patient_id))
+    return db.session.execute(_whole(found)).scalar_one_or_none() if theirs else None
+
+
+def departments_of(patient_id: int) -> Select[Any]:
+    """The departments of those to whom a patient is assigned."""
+    held = select(User.department_id).join(Assignment, Assignment.user_id == User.id).where(is_running())
+    return held.where(Assignment.patient_id == patient_id, User.department_id.is_not(None)).distinct()
+
+
+def _waiting(viewer: User) -> Select[Any]:
+    return select(Document).where(
+        Document.status == DocumentStatus.DELETED,
+        Document.purge_asked_by_id.is_not(None),
+        Document.purge_asked_by_id != viewer.id,
+        is_given(viewer, Document.patient_id) if viewer.role is Role.SUPERVISOR else false(),
+    )
+
+
+def _whole(documents: Select[Any]) -> Select[Any]:
+    return documents.options(*NAMES, joinedload(Document.patient).selectinload(Patient.alerts))
 
 
 def stored_of(document: Document) -> Stored:

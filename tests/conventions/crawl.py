@@ -34,7 +34,7 @@ from clinic.models import (
 )
 from clinic.operations.chairs import add_chair, retire_chair
 from clinic.operations.departments import close_department, open_department
-from clinic.operations.documents import delete_document
+from clinic.operations.documents import ask_purge, delete_document
 from clinic.operations.notices import tell
 from clinic.operations.own_kinds import add_own_kind, retire_own_kind
 from clinic.operations.people import create_person, deactivate
@@ -148,6 +148,9 @@ def furnish(world: World) -> list[str]:
     retire_own_kind(former_kind.id, version=former_kind.version, actor=adel)
     deleted = file_document(world, body=png(3, 3), name="old.png")
     delete_document(deleted.id, version=deleted.version, reason="Of another patient", actor=world.user("kamal"))
+    unwanted = file_document(world, body=png(4, 4), name="unwanted.png")
+    delete_document(unwanted.id, version=unwanted.version, reason="Of another patient", actor=world.user("kamal"))
+    ask_purge(unwanted.id, version=unwanted.version, reason="Of another patient", actor=world.user("kamal"))
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(
         BrokenGlass(

@@ -18,6 +18,7 @@ from clinic.extensions import db
 from clinic.forms import VersionForm
 from clinic.htmx import go_to, place
 from clinic.models import PAPERS, Category, Document, DocumentStatus, Patient, Role
+from clinic.operations import documents as operations
 from clinic.operations.documents import (
     MIB,
     Said,
@@ -257,6 +258,26 @@ def restore(patient_id: int, document_id: int) -> ResponseReturnValue:
     document, form = _document(patient_id, document_id), VersionForm(request.form).checked()
     restore_document(document.id, version=form.version.data, actor=current_user)
     return go_to(_page_of(document), say=f"Restored {document.name}")
+
+
+@bp.post(f"{OF_DOCUMENT}/ask-purge")
+@requires(Permission.FILE_DOCUMENTS)
+def ask_purge(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """Ask that a deleted document is purged, for a reason; a second person decides."""
+    document, form = _document(patient_id, document_id), DeleteForm(request.form)
+    if not form.validate():
+        return _shown(document, _change_form(document), form), 422
+    operations.ask_purge(document.id, version=form.version.data, reason=form.reason.data, actor=current_user)
+    return go_to(_page_of(document), say=f"Asked that {document.name} is purged")
+
+
+@bp.post(f"{OF_DOCUMENT}/withdraw-purge")
+@requires(Permission.FILE_DOCUMENTS)
+def withdraw_purge(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """Withdraw what one asked: that a deleted document is purged."""
+    document, form = _document(patient_id, document_id), VersionForm(request.form).checked()
+    operations.withdraw_purge(document.id, version=form.version.data, actor=current_user)
+    return go_to(_page_of(document), say=f"Withdrawn: {document.name} stays deleted")
 
 
 def _change_form(document: Document) -> ChangeForm:

@@ -5,7 +5,6 @@ from clinic.documents.pictures import DRAWN, LARGEST, NoPicture, picture_of
 from clinic.models import Document
 from clinic.queries.documents import stored_of
 
-EDITION = 1  # raised when no thumbnail that was kept before may be shown again
 SIDE = 320  # pixels
 
 
@@ -19,7 +18,7 @@ def thumbnail_of(document: Document) -> bytes | None:
     if not has_thumbnail(document):
         return None
     stored, kind = stored_of(document), document.media_type
-    key = f"thumbnails/{kept.sealed(f'{EDITION} {stored.digest}'.encode()).hex()}.jpg"
+    key = kept.thumbnail_key(stored.digest)
     database.let_go()
     found = kept.find(key)
     if found is not None:

@@ -1,0 +1,143 @@
+"""Purging a document takes two people and a reason; its bytes go, its row stays."""
+
+from datetime import timedelta
+
+import pytest
+
+from clinic import clock, kept, settings, storage
+from clinic.approvals.inbox import inbox_of, item_for, number_waiting
+from clinic.errors import Conflict, DomainError, NotAllowed
+from clinic.extensions import db
+from clinic.models import Document, DocumentStatus, Notice, Setting
+from clinic.operations import reconciling
+from clinic.operations.documents import (
+    ask_purge,
+    delete_document,
+    purge_document,
+    restore_document,
+    return_purge,
+    withdraw_purge,
+)
+from tests.filed import file_document, png
+from tests.scene import second_supervisor
+from tests.stores import kept_in
+
+WHY = "It is of another patient"
+
+
+@pytest.fixture
+def deleted(world, session):
+    document = file_document(world)
+    return delete_document(document.id, version=document.version, reason=WHY, actor=world.user("kamal"))
+
+
+@pytest.fixture
+def asked(world, deleted):
+    return ask_purge(deleted.id, version=deleted.version, reason=WHY, actor=world.user("kamal"))
+
+
+def test_two_people_purge(world, asked):
+    silva = world.user("silva")
+    assert number_waiting(silva) == 1
+    (group,) = inbox_of(silva).groups
+    assert [(item.kind, item.id) for item in group.items] == [("purge", asked.id)]
+    purged = purge_document(asked.id, version=asked.version, actor=silva)
+    assert purged.status is DocumentStatus.PURGED
+    assert (purged.purge_asked_by_id, purged.purged_by_id) == (world.people["kamal"], silva.id)
+    assert number_waiting(silva) == 0
+    assert "purged this on" in item_for(silva, "purge", asked.id).outcome
+    told = db.session.query(Notice).filter_by(user_id=world.people["kamal"], kind="document.purged").one()
+    assert told.patient_id == asked.patient_id
+
+
+def test_nobody_purges_what_they_asked_for(world, deleted):
+    silva = world.user("silva")
+    asked = ask_purge(deleted.id, version=deleted.version, reason=WHY, actor=silva)
+    assert number_waiting(silva) == 0
+    with pytest.raises(NotAllowed, match="Another supervisor"):
+        purge_document(asked.id, version=asked.version, actor=silva)
+    other = second_supervisor(world)
+    assert purge_document(asked.id, version=asked.version, actor=other).status is DocumentStatus.PURGED
+
+
+@pytest.mark.parametrize("name", ["kamal", "leela", "ruwan", "adel", "sato"])
+def test_only_a_supervisor_of_the_patient_agrees(world, asked, name):
+    if name == "kamal":
+        asked.purge_asked_by_id = world.people["leela"]
+        db.session.flush()
+    with pytest.raises(NotAllowed):
+        purge_document(asked.id, version=asked.version, actor=world.user(name))
+    with pytest.raises(NotAllowed):
+        return_purge(asked.id, version=asked.version, reason="No", actor=world.user(name))
+
+
+def test_what_is_not_deleted_is_not_purged(world, session):
+    document = file_document(world)
+    with pytest.raises(Conflict):
+        ask_purge(document.id, version=document.version, reason=WHY, actor=world.user("kamal"))
+
+
+def test_it_is_asked_for_once(world, asked):
+    with pytest.raises(Conflict, match="already"):
+        ask_purge(asked.id, version=asked.version, reason=WHY, actor=world.user("silva"))
+
+
+def test_returned_it_stays_deleted_and_the_reason_is_told(world, asked):
+    document = return_purge(asked.id, version=asked.version, reason="It is hers", actor=world.user("silva"))
+    assert document.status is DocumentStatus.DELETED
+    assert document.purge_asked_by_id is None
+    told = db.session.query(Notice).filter_by(user_id=world.people["kamal"], kind="document.purge_returned").one()
+    assert "It is hers" in told.sentence
+    assert restore_document(document.id, version=document.version, actor=world.user("kamal"))
+
+
+def test_withdrawn_or_restored_nobody_decides_any_more(world, asked):
+    with pytest.raises(NotAllowed):
+        withdraw_purge(asked.id, version=asked.version, actor=world.user("silva"))
+    document = withdraw_purge(asked.id, version=asked.version, actor=world.user("kamal"))
+    again = ask_purge(document.id, version=document.version, reason=WHY, actor=world.user("kamal"))
+    restored = restore_document(again.id, version=again.version, actor=world.user("kamal"))
+    assert restored.purge_asked_by_id is None
+    assert number_waiting(world.user("silva")) == 0
+    with pytest.raises(Conflict):
+        purge_document(restored.id, version=restored.version, actor=world.user("silva"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"), [("document_hold", "true", "legal hold"), ("document_years", "10", "10 years")]
+)
+def test_what_must_be_kept_is_kept(world, asked, name, value, says):
+    db.session.add(Setting(name=name, value=value))
+    db.session.flush()
+    settings.forget()
+    with pytest.raises(DomainError, match=says):
+        purge_document(asked.id, version=asked.version, actor=world.user("silva"))
+    settings.forget()
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.xdist_group("storage")
+def test_the_bytes_go_and_the_row_stays(app, world, weed):
+    with kept_in(app, weed), app.app_context():
+        kamal, silva = world.user("kamal"), world.user("silva")
+        gone = file_document(world, body=png(7, 7), into_store=True)
+        twin = file_document(world, "fernando", body=png(7, 7), name="twin.png", once="twin", into_store=True)
+        small = kept.thumbnail_key(gone.sha256)
+        storage.put_once(small, b"x")
+        for document in (gone, twin):
+            delete_document(document.id, version=document.version, reason=WHY, actor=kamal)
+        ask_purge(gone.id, version=gone.version, reason=WHY, actor=kamal)
+        purge_document(gone.id, version=gone.version, actor=silva)
+        db.session.commit()
+        assert reconciling.reconcile(db.session.commit).is_good
+        assert storage.size_of(gone.key) is None
+        assert storage.size_of(twin.key)
+        assert storage.size_of(small) == 1  # the other one is the same file
+        ask_purge(twin.id, version=twin.version, reason=WHY, actor=kamal)
+        purge_document(twin.id, version=twin.version, actor=silva)
+        db.session.commit()
+        with clock.frozen(clock.now() + timedelta(hours=1)):
+            reconciling.reconcile(db.session.commit)
+        assert storage.size_of(small) is None
+        assert db.session.get(Document, gone.id).name == "36.png"
