@@ -77,6 +77,9 @@ def item_for(viewer: User, kind: str, item_id: int) -> Item | None:
 
 def approve_several(chosen: Sequence[tuple[Item, int]], *, actor: User) -> None:
     """Approve items, each in the version (beside it) that the approver saw. All of them or, when one is refused, none."""
+    alone = next((item for item, _version in chosen if item.is_alone), None)
+    if alone is not None:
+        raise DomainError(f"This cannot be undone, so it is opened and approved by itself. {alone.sentence}.")
     owners = {item.owner: item for item, _version in chosen}
     if len(owners) > 1:
         names = " and ".join(f"{item.person}, {item.code}" for item in list(owners.values())[:2])

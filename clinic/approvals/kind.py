@@ -32,6 +32,7 @@ class Item:
     row: Any  # what the kind's fragment draws
     due: datetime | None = None
     is_urgent: bool = False
+    is_alone: bool = False  # cannot be undone: opened and approved by itself, never together with others
     is_opened: bool = False  # whether the approver has looked at this version
     outcome: str = (
         ""  # why there is nothing to decide: who decided what, and when; empty while it waits for the approver
@@ -44,7 +45,7 @@ class Item:
     @property
     def owner(self) -> tuple[int, str]:
         """Whose it is: what may be approved together is the same here."""
-        return self.person_id, self.code
+        return self.person_id, f"{self.code}-{self.kind}-{self.id}" if self.is_alone else self.code
 
     @property
     def order(self) -> tuple[bool, datetime, str, int]:

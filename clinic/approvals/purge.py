@@ -51,6 +51,7 @@ def _item(document: Document, *, outcome: str = "") -> Item:
         asked_by=asker.name,
         since=document.purge_asked_at,
         row=document,
+        is_alone=True,
         outcome=outcome,
     )
 

@@ -93,6 +93,11 @@ class Document(Base):
     purged_by = link("User", foreign_keys=[purged_by_id])
 
     @property
+    def is_readable(self) -> bool:
+        """Whether its bytes may be looked at: also before it is restored, or purged."""
+        return self.status in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED)
+
+    @property
     def is_picture(self) -> bool:
         """Whether a browser shows it in a page."""
         return self.media_type in PICTURES

@@ -113,8 +113,7 @@ def _refuse_replaced(patient: Patient, replaces: int, actor: User) -> None:
         former = former.where(Document.category.in_(PAPERS))
     if db.session.execute(former.with_for_update()).first() is None:
         raise DomainError("The document that this is a newer file of is not there any more. Reload the page.")
-    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
-    newer = select(Document.id).where(Document.replaces_id == replaces, Document.status.in_(shown))
+    newer = select(Document.id).where(Document.replaces_id == replaces, Document.status == DocumentStatus.AVAILABLE)
     if db.session.execute(newer).first() is not None:
         raise Conflict("Somebody else has added a newer file of this already. Reload the page and look at that first.")
 
@@ -213,6 +212,13 @@ def restore_document(document_id: int, *, version: int, actor: User) -> Document
     _refuse_clinical(document, actor)
     document.status, document.why = DocumentStatus.AVAILABLE, ""
     document.deleted_at = document.deleted_by_id = None
+    _answer(
+        document,
+        document.purge_asked_by_id,
+        "restored this, so nobody purges it",
+        kind="document.restored",
+        actor=actor,
+    )
     _forget_purge(document)
     _tell("document.restore", "Restored", document, actor=actor)
     return document
@@ -247,10 +253,10 @@ def purge_document(document_id: int, *, version: int, actor: User, reason: str =
     document = _asked_to_purge(document_id, version, actor)
     _refuse_kept(document)
     asked_by, why = document.purge_asked_by_id, document.purge_reason
-    document.status, document.why = DocumentStatus.PURGED, ""
+    document.status = DocumentStatus.PURGED  # why it was deleted stays
     document.purged_at, document.purged_by_id = clock.now(), actor.id
     _tell("document.purge", "Purged", document, actor=actor, reason=reason or why)
-    _answer(document, asked_by, f"{document.name} was purged", kind="document.purged")
+    _answer(document, asked_by, "agreed, and this is purged", kind="document.purged", actor=actor)
     return document
 
 
@@ -260,7 +266,7 @@ def return_purge(document_id: int, *, version: int, reason: str, actor: User) ->
     asked_by = document.purge_asked_by_id
     _forget_purge(document)
     _tell("document.return_purge", "Refused to purge", document, actor=actor, reason=reason)
-    _answer(document, asked_by, f"{document.name} is not purged: “{reason}”", kind="document.purge_returned")
+    _answer(document, asked_by, f"does not purge this (“{reason}”)", kind="document.purge_returned", actor=actor)
     return document
 
 
@@ -292,16 +298,28 @@ def _forget_purge(document: Document) -> None:
     document.purge_reason = ""
 
 
-def _answer(document: Document, person_id: int | None, sentence: str, *, kind: str) -> None:
-    if person_id is not None:
-        tell(person_id, sentence, kind=kind, url=f"/patients/{document.patient_id}", patient_id=document.patient_id)
+def _answer(document: Document, person_id: int | None, outcome: str, *, kind: str, actor: User) -> None:
+    """Whoever asked reads what became of it; the link is theirs only while they have the patient."""
+    asker = db.session.get(User, person_id) if person_id and person_id != actor.id else None
+    if asker is None:
+        return
+    patient = db.session.get_one(Patient, document.patient_id)
+    given = select(Patient.id).where(Patient.id == patient.id, is_given(asker, Patient.id))
+    has_patient = db.session.execute(given).first() is not None
+    tell(
+        asker.id,
+        f"{actor.name} {outcome}: {document.name} of {patient.code}",
+        kind=kind,
+        url=f"/patients/{patient.id}/documents/{document.id}" if has_patient else "",
+        patient_id=patient.id if has_patient else None,
+    )
 
 
-def quarantine_document(document_id: int, *, why: str) -> None:
-    """Its bytes are not what was put there, or not safe: nobody reads it any more. Asked twice, nothing happens."""
+def quarantine_document(document_id: int, *, why: str) -> bool:
+    """Its bytes are not what was put there, or not safe: nobody reads it any more. Asked twice, nothing happens: answers whether it did."""
     document = locked(Document, document_id)
     if document.status not in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED):
-        return
+        return False
     document.status, document.why = DocumentStatus.QUARANTINED, why[:300]
     _tell("document.quarantine", "Put into quarantine", document, actor=None, reason=why)
     admins = select(User.id).where(User.role == Role.ADMIN, User.active.is_(True)).order_by(User.id).limit(MOST_TOLD)
@@ -313,6 +331,7 @@ def quarantine_document(document_id: int, *, why: str) -> None:
             url="/status",
             once=f"quarantine {document.id} {document.version} {person_id}",
         )
+    return True
 
 
 def release_document(document_id: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import aliased
 
-from clinic import clock, kept, storage
+from clinic import clock, kept, settings, storage
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import Document, DocumentStatus
@@ -27,7 +27,7 @@ BATCH = 500
 MOST_UNKNOWN = 25  # objects without any row: more are no accident, but a database restored from a backup
 MOST_MISSING = 25  # documents without their object: more are no accident, but another bucket
 HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
-LATELY = timedelta(days=2)
+LATELY = timedelta(days=90)  # a hold, or a store that is away, may last
 Keep = Callable[[], None]
 
 
@@ -73,7 +73,7 @@ def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
     """Row to object, object to row, and uploads left open. Raises StorageError."""
     found, old = Found(), clock.now() - YOUNG
     _end_cut_off(found, old, keep)
-    _take_thumbnails()
+    _take_thumbnails(keep)
     for upload in storage.unfinished(PREFIX):
         if upload.at < old:
             storage.abort(upload)
@@ -115,14 +115,16 @@ def _end_cut_off(found: Found, old: datetime, keep: Keep) -> None:
                 found.cut_off += 1
 
 
-def _take_thumbnails() -> None:
+def _take_thumbnails(keep: Keep) -> None:
     """What was purged lately leaves no small picture of itself, unless another document is the same file."""
     other = aliased(Document)
     same = select(other.id).where(other.sha256 == Document.sha256, other.status.in_(HELD))
     purged = select(Document.sha256).where(
         Document.status == DocumentStatus.PURGED, Document.purged_at > clock.now() - LATELY, ~same.exists()
     )
-    for digest in db.session.scalars(purged):
+    digests = [] if settings.read("document_hold") else list(db.session.scalars(purged))
+    keep()
+    for digest in digests:
         storage.delete(kept.thumbnail_key(digest))
 
 
@@ -134,8 +136,9 @@ def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unk
     for key, each in held.items():
         row = rows.get(key)
         if row is not None and row.status is DocumentStatus.PURGED:
-            storage.delete(key)
-            found.taken += 1
+            if not settings.read("document_hold"):
+                storage.delete(key)
+                found.taken += 1
         elif each.at >= old:
             continue
         elif row is None:
@@ -162,11 +165,13 @@ def _rows(within: ColumnElement[bool]) -> Iterator[Any]:
 
 @dataclass
 class Verified:
-    """What re-reading came to. `wrong`: documents whose bytes are not what was stored; they are in quarantine now."""
+    """What re-reading came to. `wrong`: documents whose bytes are not what was stored, which was not known before; they are in
+    quarantine now. `known`: those that are there since an earlier time."""
 
     read: int = 0
     size: int = 0
     wrong: list[int] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
 
     @property
     def is_good(self) -> bool:
@@ -177,6 +182,8 @@ class Verified:
         said = f"{number_of(self.read, 'document')} read and hashed anew"
         if self.wrong:
             return f"{said}. Of {number_of(len(self.wrong), 'document')} the bytes are wrong: {_listed(self.wrong)}."
+        if self.known:
+            return f"{said}. {number_of(len(self.known), 'document')} in quarantine as before: {_listed(self.known)}."
         return f"{said}: all are what was stored."
 
 
@@ -202,9 +209,9 @@ def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] =
         try:
             for piece in storage.outgoing(stored):
                 result.size += len(piece)
-        except (Damaged, Missing):
-            quarantine_document(number, why=WRONG)
-            result.wrong.append(number)
+        except (Damaged, Missing) as damage:
+            found_now = quarantine_document(number, why=MISSING if isinstance(damage, Missing) else WRONG)
+            (result.wrong if found_now else result.known).append(number)
         else:
             checked = update(Document).where(Document.id == number).values(checked_at=clock.now())
             db.session.execute(checked.execution_options(synchronize_session=False))

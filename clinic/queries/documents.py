@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic.extensions import db
@@ -35,8 +35,12 @@ def documents_of(
     before: int | None = None,
 ) -> Page[Document]:
     """A patient's documents, newest first, of each thing the newest file; or those that were deleted. Two queries at most."""
-    shown = (DocumentStatus.DELETED,) if deleted else (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
-    found = _visible(viewer, patient_id).where(Document.status.in_(shown))
+    away = or_(
+        Document.status.in_((DocumentStatus.DELETED, DocumentStatus.PURGED)),
+        and_(Document.status == DocumentStatus.QUARANTINED, Document.deleted_at.is_not(None)),
+    )
+    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
+    found = _visible(viewer, patient_id).where(away if deleted else and_(Document.status.in_(shown), ~away))
     if not deleted:
         found = found.where(~_newer().exists())
     if category:
@@ -154,6 +158,5 @@ def _of_their_kind(viewer: User) -> ColumnElement[bool]:
 
 
 def _newer() -> Select[Any]:
-    """The newer file of the same thing, unless it was deleted: then the former one is shown again."""
-    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
-    return select(NEWER.id).where(and_(NEWER.replaces_id == Document.id, NEWER.status.in_(shown)))
+    """The newer file of the same thing, while it can be read: else the former one is shown again."""
+    return select(NEWER.id).where(NEWER.replaces_id == Document.id, NEWER.status == DocumentStatus.AVAILABLE)

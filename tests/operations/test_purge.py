@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from clinic import clock, kept, settings, storage
-from clinic.approvals.inbox import inbox_of, item_for, number_waiting
+from clinic.approvals.inbox import approve_several, inbox_of, item_for, number_waiting
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
 from clinic.models import Document, DocumentStatus, Notice, Setting
@@ -41,6 +42,8 @@ def test_two_people_purge(world, asked):
     assert number_waiting(silva) == 1
     (group,) = inbox_of(silva).groups
     assert [(item.kind, item.id) for item in group.items] == [("purge", asked.id)]
+    with pytest.raises(DomainError, match="by itself"):
+        approve_several([(group.items[0], asked.version)], actor=silva)
     purged = purge_document(asked.id, version=asked.version, actor=silva)
     assert purged.status is DocumentStatus.PURGED
     assert (purged.purge_asked_by_id, purged.purged_by_id) == (world.people["kamal"], silva.id)
@@ -129,7 +132,13 @@ def test_the_bytes_go_and_the_row_stays(app, world, weed):
             delete_document(document.id, version=document.version, reason=WHY, actor=kamal)
         ask_purge(gone.id, version=gone.version, reason=WHY, actor=kamal)
         purge_document(gone.id, version=gone.version, actor=silva)
+        db.session.add(Setting(name="document_hold", value="true"))
         db.session.commit()
+        settings.forget()
+        assert reconciling.reconcile(db.session.commit).taken == 0  # what is held stays, though it was purged before
+        db.session.execute(delete(Setting))
+        db.session.commit()
+        settings.forget()
         assert reconciling.reconcile(db.session.commit).is_good
         assert storage.size_of(gone.key) is None
         assert storage.size_of(twin.key)

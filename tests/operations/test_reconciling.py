@@ -168,7 +168,9 @@ class TestVerify:
         quarantine_document(harmful.id, why="The scanner found Eicar in it.")
         db.session.commit()
         assert reconciling.verify(db.session.commit).wrong == [document.id]
-        assert reconciling.verify(db.session.commit, share=0).wrong == [document.id]  # it is looked at each time
+        again = reconciling.verify(db.session.commit, share=0)
+        assert (again.wrong, again.known, again.is_good) == ([], [document.id], True)  # it is looked at each time
+        assert "as before" in again.sentence
         storage.put_once(document.key, body)
         assert reconciling.verify(db.session.commit).is_good
         assert db.session.get(Document, document.id).status is DocumentStatus.AVAILABLE

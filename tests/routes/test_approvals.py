@@ -435,3 +435,11 @@ def ask_for_a_transfer(world, *, by="kamal"):
     )
     db.session.commit()
     return request
+
+
+def test_every_kind_can_be_chosen():
+    """The form that approves several reads the names of all kinds that wait together."""
+    from clinic.approvals.inbox import KINDS
+    from clinic.blueprints.approvals.forms import CHOSEN
+
+    assert not [name for name in KINDS if not CHOSEN.fullmatch(f"{name}:7:1")]

@@ -10,7 +10,7 @@ from clinic.forms import TOO_OLD, Form, VersionForm, stripped
 from clinic.operations.assignments import REASON_LENGTH as EXCEPTION_LENGTH
 from clinic.operations.requests import REASON_LENGTH
 
-CHOSEN = re.compile(r"([a-z_]{1,20}):([0-9]{1,18}):([0-9]{1,9})")
+CHOSEN = re.compile(r"([a-z-]{1,20}):([0-9]{1,18}):([0-9]{1,9})")
 MOST = 100  # items approved at once
 
 

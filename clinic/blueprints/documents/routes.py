@@ -166,6 +166,7 @@ def upload(patient_id: int) -> ResponseReturnValue:
 
 def _begun(patient: Patient) -> int | Response:
     """The new document's id; or the answer to a form that has been sent before."""
+    db.session.commit()  # nothing is held of the database while the store is asked
     try:
         storage.check()
     except storage.StorageError:
@@ -312,6 +313,6 @@ def _document(patient_id: int, document_id: int) -> Document:
 
 def _readable(patient_id: int, document_id: int) -> Document:
     document = _document(patient_id, document_id)
-    if document.status is not DocumentStatus.AVAILABLE:
+    if not document.is_readable:
         raise DomainError(f"This document cannot be read: it is {document.status.value}. {document.why}")
     return document

@@ -10,7 +10,7 @@ SIDE = 320  # pixels
 
 def has_thumbnail(document: Document) -> bool:
     """Whether there may be one: of kinds that are drawn, not too large, and readable."""
-    return document.status == "available" and document.media_type in DRAWN and document.size <= LARGEST
+    return document.is_readable and document.media_type in DRAWN and document.size <= LARGEST
 
 
 def thumbnail_of(document: Document) -> bytes | None:
