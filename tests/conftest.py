@@ -227,7 +227,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     from clinic import storage
 
     shelf = Shelf()
-    for name in ("put_once", "read", "keys"):
+    for name in ("put_once", "read", "keys", "held", "unfinished"):
         monkeypatch.setattr(storage, name, getattr(shelf, name))
     return shelf
 

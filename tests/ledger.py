@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, select, update
 
-from clinic import audit, storage
+from clinic import audit, clock, storage
 from clinic.extensions import db
 from clinic.models import AuditEvent, AuditHead
 
@@ -48,7 +48,7 @@ def fill(
 
 
 class Shelf:
-    """An object store in memory, of the functions that the chain uses; `away` makes it answer nothing."""
+    """An object store in memory, of the functions that the jobs use; `away` makes it answer nothing."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -67,6 +67,13 @@ class Shelf:
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         self._answer()
         yield from sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+
+    def held(self, prefix: str, *, after: str = "") -> Iterator[storage.Held]:
+        return (storage.Held(key, clock.now(), len(self.objects[key])) for key in self.keys(prefix, after=after))
+
+    def unfinished(self, _prefix: str) -> Iterator[storage.Held]:
+        self._answer()
+        return iter(())
 
     def _answer(self) -> None:
         if self.away:
