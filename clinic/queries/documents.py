@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, select
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic.extensions import db
@@ -35,14 +35,7 @@ def documents_of(
     before: int | None = None,
 ) -> Page[Document]:
     """A patient's documents, newest first, of each thing the newest file; or those that were deleted. Two queries at most."""
-    away = or_(
-        Document.status.in_((DocumentStatus.DELETED, DocumentStatus.PURGED)),
-        and_(Document.status == DocumentStatus.QUARANTINED, Document.deleted_at.is_not(None)),
-    )
-    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
-    found = _visible(viewer, patient_id).where(away if deleted else and_(Document.status.in_(shown), ~away))
-    if not deleted:
-        found = found.where(~_newer().exists())
+    found = _visible(viewer, patient_id).where(_is_away() if deleted else _is_shown())
     if category:
         found = found.where(Document.category == category)
     if tooth:
@@ -71,7 +64,7 @@ def versions_of(viewer: User, document: Document) -> list[Document]:
 
 def counts_of(viewer: User, patient_id: int) -> dict[Category, int]:
     """How many documents of each category a patient has that the viewer may see."""
-    shown = _visible(viewer, patient_id).where(Document.status == DocumentStatus.AVAILABLE, ~_newer().exists())
+    shown = _visible(viewer, patient_id).where(_is_shown())
     counted = shown.with_only_columns(Document.category, func.count().label("number")).group_by(Document.category)
     return {row.category: row.number for row in db.session.execute(counted)}
 
@@ -95,8 +88,7 @@ def pictures_of(viewer: User, patient_id: int) -> list[Document]:
 
 def number_of_tooth(viewer: User, patient_id: int, tooth: str) -> int:
     """How many documents of a patient are of this tooth, by its key: as many as the list of them shows."""
-    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
-    found = _visible(viewer, patient_id).where(Document.status.in_(shown), ~_newer().exists(), _of_tooth(tooth))
+    found = _visible(viewer, patient_id).where(_is_shown(), _of_tooth(tooth))
     return db.session.scalar(found.with_only_columns(func.count())) or 0
 
 
@@ -147,6 +139,18 @@ def _visible(viewer: User, patient_id: int) -> Select[Any]:
     return select(Document).where(
         Document.patient_id == patient_id, may_see(viewer, Document.patient_id), _of_their_kind(viewer)
     )
+
+
+def _is_shown() -> ColumnElement[bool]:
+    """What lists, counts and teeth show: of each thing the newest file that can be read, and what is in quarantine."""
+    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
+    return and_(Document.status.in_(shown), Document.deleted_at.is_(None), ~_newer().exists())
+
+
+def _is_away() -> ColumnElement[bool]:
+    """What was deleted, whatever became of it since."""
+    kept = (DocumentStatus.DELETED, DocumentStatus.QUARANTINED, DocumentStatus.PURGED)
+    return and_(Document.status.in_(kept), Document.deleted_at.is_not(None))
 
 
 def _of_tooth(tooth: str) -> ColumnElement[bool]:
