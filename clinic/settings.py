@@ -13,7 +13,9 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from flask import Flask, current_app
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
@@ -205,7 +207,8 @@ DECLARED: dict[str, Declared] = {
     ),
 }
 
-_cache: tuple[float, dict[str, Any]] = (0.0, {})
+# What was read, and when, by application: two in one process have a database each.
+_held: WeakKeyDictionary[Flask, tuple[float, dict[str, Any]]] = WeakKeyDictionary()
 _changes = 0  # counts what made the held values void
 
 
@@ -225,9 +228,9 @@ def digest(values: dict[str, Any]) -> str:
 
 def forget() -> None:
     """Drop the values held in this process (after a change, and between tests)."""
-    global _cache, _changes
+    global _changes
     _changes += 1
-    _cache = (0.0, {})
+    _held.clear()
 
 
 def changed() -> None:
@@ -237,14 +240,14 @@ def changed() -> None:
 
 
 def _stored() -> dict[str, Any]:
-    global _cache
-    read_at, values = _cache
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    read_at, values = _held.get(app, (0.0, {}))
     if time.monotonic() - read_at > MAX_AGE or not read_at:
         began, changes = time.monotonic(), _changes
         rows = db.session.execute(select(Setting.name, Setting.value).limit(1000))
         values = {name: json.loads(value) for name, value in rows}
         if changes == _changes:  # else what was read may be older than what another thread has stored meanwhile
-            _cache = (began, values)
+            _held[app] = began, values
     return values
 
 

@@ -138,6 +138,7 @@ def app(
             made = _as_tests_want_it(create_app(make_config(with_own_account(made, url))))
         engines[engine_name] = made, world
     app = engines[engine_name][0]
+    config = dict(app.config)
     settings.forget()
     forget_bodies()
     with app.app_context():
@@ -151,6 +152,7 @@ def app(
         try:
             yield app
         finally:
+            app.config.update(config)
             db.session.session_factory.kw = original
             transaction.rollback()
             connection.close()

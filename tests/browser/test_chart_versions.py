@@ -106,11 +106,11 @@ def test_a_chart_goes_back_to_a_version_after_saying_what_will_change(page_of, c
     expect(page.locator("#toasts")).to_contain_text("stands as in version 1 again")
 
 
-def test_a_version_is_printed_and_its_paper_checked(page_of, chart, live_server):
+def test_a_version_is_printed_and_its_paper_checked(page_of, chart, live_server, monkeypatch):
     page = page_of("silva", "tablet")
     with printer() as press, live_server.inside():
         config = live_server.app.config
-        config["CHAIRSIDE"] = replace(config["CHAIRSIDE"], printer_socket=str(press.path))
+        monkeypatch.setitem(config, "CHAIRSIDE", replace(config["CHAIRSIDE"], printer_socket=str(press.path)))
         page.goto(f"{chart}/versions/1")
         answer = page.context.request.get(page.url.rsplit("?")[0] + ".pdf", timeout=60_000)
         assert answer.ok, answer.text()
