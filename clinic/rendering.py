@@ -11,8 +11,11 @@ from markupsafe import Markup
 from clinic import access, assets, clock, once, security, settings
 from clinic.approvals.inbox import number_waiting
 from clinic.chart import teeth
-from clinic.chart.drawing import ToothDrawn
+from clinic.chart.drawing import ToothDrawn, drawing_of
 from clinic.chart.key import key_of
+from clinic.chart.mouth import Mouth
+from clinic.chart.teeth import Numbering
+from clinic.chart.words import table_of
 from clinic.models import BrokenGlass, Document, Patient
 from clinic.queries.notices import unread_notices
 
@@ -69,6 +72,8 @@ def init_app(app: Flask) -> None:
         toast=toast,
         key_of=key_of,
         tooth_svg=tooth_svg,
+        chart_svg=chart_svg,
+        chart_table=chart_table,
         navigation=navigation,
         number_waiting=lambda: number_waiting(current_user),
         unread_notices=lambda: unread_notices(current_user),
@@ -87,6 +92,22 @@ def tooth_svg(environment: Environment, tooth: ToothDrawn, prefix: str) -> Marku
     """A tooth of a chart; kept, as after a stroke, and from one mouth to the next, most teeth look the same."""
     drawn: Markup = environment.get_template("chart/_svg.html").module.tooth(tooth, prefix)  # type: ignore[attr-defined]
     return drawn
+
+
+@pass_environment
+@lru_cache(maxsize=64)  # of some 110 kB each
+def chart_svg(environment: Environment, mouth: Mouth, legend: str, numbering: Numbering) -> Markup:
+    """The picture of a mouth; kept, as between two strokes it is looked at by several people, several times."""
+    drawing = drawing_of(mouth, legend=legend, numbering=numbering)
+    return Markup(environment.get_template("chart/_chart.svg.jinja").render(drawing=drawing))  # noqa: S704 - a template's
+
+
+@pass_environment
+@lru_cache(maxsize=64)  # of some 25 kB each
+def chart_table(environment: Environment, mouth: Mouth, numbering: Numbering, patient_id: int) -> Markup:
+    """The mouth as a table, kept as its picture is."""
+    rows = table_of(mouth, numbering)
+    return Markup(environment.get_template("chart/_table.html").render(rows=rows, patient_id=patient_id))  # noqa: S704 - a template's
 
 
 def toast() -> tuple[str, str | None] | None:

@@ -19,6 +19,9 @@ class Mouth:
     kinds: Mapping[str, Kind] = field(default_factory=lambda: BUILT_IN)
     dentition: teeth.Dentition = teeth.Dentition.PERMANENT
 
+    def __hash__(self) -> int:
+        return hash((self.base, self.dentition, *((entry.id, entry.stroke) for entry in self.entries)))
+
     @cached_property
     def extras(self) -> dict[str, Entry]:
         """The supernumeraries by key, with the entry that says where they are."""

@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from clinic.blueprints.chart import picture
+from clinic import rendering
 from clinic.chart.kinds import Status
 from clinic.extensions import db
 from clinic.models import Chart, ChartEntry, ChartVersion, SignOff, User
@@ -188,7 +188,8 @@ def test_a_chart_that_cannot_be_built_says_so_and_shows_no_mouth(kamal, at, capl
 
 def test_a_picture_that_cannot_be_drawn_says_so_too(kamal, at, charted, monkeypatch):
     charted("36 mo car")
-    monkeypatch.setattr(picture, "drawing_of", lambda *_args, **_rest: 1 / 0)
+    rendering.chart_svg.cache_clear()
+    monkeypatch.setattr(rendering, "drawing_of", lambda *_args, **_rest: 1 / 0)
     page = kamal.get(at())
     assert page.status_code == 500
     assert "The chart cannot be shown." in page.text

@@ -55,10 +55,6 @@ class Picture:
         return drawing_of(self.mouth, legend=self.viewer.legend, numbering=self.viewer.numbering)
 
     @cached_property
-    def table(self) -> list[words.Row]:
-        return words.table_of(self.mouth, self.viewer.numbering)
-
-    @cached_property
     def today(self) -> list[Entry]:
         """What was charted today and holds, the newest first."""
         start, _ = clock.bounds(clock.today())
