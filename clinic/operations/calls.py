@@ -5,7 +5,7 @@ Locks are taken in one order, the queue entry before its call, so that a call an
 
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, insert, select
+from sqlalchemy import ColumnElement, CursorResult, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
@@ -35,9 +35,13 @@ COMING_MINUTES = (1, 3, 5, 10)
 def call_supervisor(entry_id: int, *, version: int, reason: CallReason, note: str = "", actor: User) -> SupervisorCall:
     """Call a supervisor to the chair of an entry in service. A patient in treatment then awaits the supervisor.
 
-    One call is open per visit. An emergency raises the call that is open already instead of waiting behind it.
+    One call is open per visit. An emergency raises the call that is open already instead of waiting behind it, and is never refused
+    because the patient was moved since the card was drawn: it is called from where the patient is now.
     """
     entry = _locked_entry(entry_id)
+    if reason is CallReason.EMERGENCY:
+        entry = _open_entry(QueueEntry.visit_id == entry.visit_id) or entry
+        version = entry.version
     standing = _open_call(entry.visit_id)
     if standing is not None:
         if reason is CallReason.EMERGENCY and standing.reason is not CallReason.EMERGENCY:
@@ -222,13 +226,13 @@ def _locked_entry(entry_id: int) -> QueueEntry:
 
 def _entry_of_call(call_id: int) -> QueueEntry | None:
     """The open entry of the call's visit, locked; None when there is none any more."""
-    entry_id = db.session.execute(
-        select(QueueEntry.id)
-        .join(SupervisorCall, SupervisorCall.visit_id == QueueEntry.visit_id)
-        .where(SupervisorCall.id == call_id, QueueEntry.ended_at.is_(None))
-        .order_by(QueueEntry.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    visit_id = select(SupervisorCall.visit_id).where(SupervisorCall.id == call_id).scalar_subquery()
+    return _open_entry(QueueEntry.visit_id == visit_id)
+
+
+def _open_entry(condition: ColumnElement[bool]) -> QueueEntry | None:
+    open_ = select(QueueEntry.id).where(condition, QueueEntry.ended_at.is_(None)).order_by(QueueEntry.id.desc())
+    entry_id = db.session.execute(open_.limit(1)).scalar_one_or_none()
     return _locked_entry(entry_id) if entry_id else None
 
 

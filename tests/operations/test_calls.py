@@ -87,6 +87,19 @@ def test_an_emergency_raises_the_open_call_and_keeps_its_wait(session, world):
         call(world, reason=CallReason.EMERGENCY)
 
 
+def test_an_emergency_is_called_from_where_the_patient_is_now(session, world):
+    put_in_queue(world, "fernando", Stage.IN_CHAIR)
+    seen = entry_of(world, "fernando")
+    version = seen.version
+    moved = queue.move(seen.id, to=Stage.IN_TREATMENT, version=version, actor=world.user("ruwan"))
+    with pytest.raises(Conflict, match="moved since you looked"):
+        call_supervisor(seen.id, version=version, reason=CallReason.HELP, actor=world.user("kamal"))
+    made = call_supervisor(seen.id, version=version, reason=CallReason.EMERGENCY, actor=world.user("kamal"))
+    assert made.reason is CallReason.EMERGENCY
+    assert entry_of(world, "fernando").stage is Stage.AWAITING_SUPERVISOR
+    assert moved.id != seen.id
+
+
 def test_coming_names_who_and_when(session, world):
     put_in_queue(world, "fernando", Stage.IN_TREATMENT)
     made = call(world)
