@@ -22,7 +22,7 @@ PAUSE = 30.0  # seconds for which a store that did not answer is not asked
 
 def find(key: str) -> bytes | None:
     """What is kept under this key; None when there is nothing, when it is not what was put there, or when the store is away."""
-    found = _asked(lambda: storage.read(key))
+    found = _asked(lambda: storage.read_soon(key))
     if not found:
         return None
     seal, body = found[:SEAL], found[SEAL:]

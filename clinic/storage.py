@@ -23,6 +23,7 @@ from flask import current_app
 from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
+PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
 
@@ -132,17 +133,30 @@ def check() -> None:
     That it is away is known for `AWAY_FOR` seconds, so that a store that hangs costs one thread's patience and not everybody's. That
     it is well is asked each time: it may hang since.
     """
+    try:
+        with _asking_soon("the bucket") as impatient:
+            impatient.head_bucket(Bucket=_bucket())
+    except Missing as error:  # a bucket that is missing is no object that is
+        raise StorageError(str(error)) from error
+
+
+@contextmanager
+def _asking_soon(what: str) -> Iterator[Any]:
+    """The client for what must be answered soon or not at all. While the store is known to be away, StorageError at once."""
     state = current_app.extensions.setdefault("chairside_store_away", {"until": 0.0})
     if time.monotonic() < state["until"]:
         raise StorageError("The object store does not answer.")
     if state["until"]:
         state["until"] = time.monotonic() + AWAY_FOR  # others go by what was known while this one asks
     try:
-        with _asking("the bucket"):
-            _kept("chairside_store_asked", connect_timeout=1, read_timeout=2, tries=1).head_bucket(Bucket=_bucket())
-    except StorageError as error:  # a bucket that is missing is no object that is
+        with _asking(what):
+            yield _kept("chairside_store_asked", connect_timeout=1, read_timeout=2, tries=1)
+    except (Missing, Taken):  # these are answers
+        state["until"] = 0.0
+        raise
+    except StorageError:
         state["until"] = time.monotonic() + AWAY_FOR
-        raise StorageError(str(error)) from error
+        raise
     state["until"] = 0.0
 
 
@@ -177,6 +191,13 @@ def read(key: str) -> bytes:
     return body
 
 
+def read_soon(key: str) -> bytes:
+    """As `read`, of what one can do without: within some three seconds, and at once while the store is known to be away."""
+    with _asking_soon(key) as impatient:
+        body: bytes = impatient.get_object(Bucket=_bucket(), Key=key)["Body"].read()
+    return body
+
+
 def size_of(key: str) -> int | None:
     """How many bytes are under a key; None when there is nothing. Raises StorageError."""
     try:
@@ -194,6 +215,28 @@ def delete(key: str) -> None:
 
 
 # --- what may be large ------------------------------------------------------------------------------------------------
+
+
+class _Part:
+    """A part as the client reads it: not copied, and in pieces of our size, whatever it asks for.
+
+    Handed over whole it would have to leave within three seconds: the client gives one piece as long as a connection.
+    """
+
+    def __init__(self, body: bytearray) -> None:
+        self._body, self._at = memoryview(body), 0
+
+    def read(self, _size: int = -1) -> memoryview:
+        piece = self._body[self._at : self._at + PIECE]
+        self._at += len(piece)
+        return piece
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self._at = place + (len(self._body) if whence == 2 else 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
 
 
 class Incoming:
@@ -300,7 +343,7 @@ class Incoming:
         digest = hashlib.sha256(body).hexdigest()
         with _asking(self.key):
             answer = self._client.upload_part(
-                Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=body
+                Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=_Part(body)
             )
         return answer["ETag"], digest
 

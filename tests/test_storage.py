@@ -1,8 +1,11 @@
 """The object store: a real S3 server, reached as it is, and over TLS through a double that refuses what R2 refuses."""
 
 import random
+import socket
+import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -10,6 +13,7 @@ from botocore.exceptions import ClientError
 from flask import Flask
 
 from clinic import storage
+from clinic.kept import find
 from clinic.storage import PART
 from tests.conftest import make_config
 from tests.services import free_port
@@ -255,6 +259,66 @@ def test_a_key_of_somebody_else_is_left_alone(here):
         with pytest.raises(storage.Taken):
             incoming.finish()
     assert storage.read("docs/taken") == b"theirs"
+
+
+def slow_line(to: int, *, a_second: int) -> int:
+    """The port of a line to `to` on this machine over which so many bytes a second come."""
+    ear = socket.create_server(("127.0.0.1", 0))
+    ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # else the kernel takes a whole part at once
+
+    def pump(from_: socket.socket, into: socket.socket, pause: float) -> None:
+        with suppress(OSError):
+            while data := from_.recv(2**15):
+                time.sleep(pause)
+                into.sendall(data)
+            into.shutdown(socket.SHUT_WR)
+
+    def take() -> None:
+        with suppress(OSError):
+            while True:
+                here, there = ear.accept()[0], socket.create_connection(("127.0.0.1", to))
+                for line in ((here, there, 2**15 / a_second), (there, here, 0.0)):
+                    threading.Thread(target=pump, args=line, daemon=True).start()
+
+    threading.Thread(target=take, daemon=True).start()
+    return int(ear.getsockname()[1])
+
+
+def test_a_part_may_take_longer_than_a_connection(weed, using):
+    """The client gives what is sent at once three seconds; a clinic's line to the store may be slow."""
+    port = slow_line(int(weed.endpoint.rsplit(":", 1)[1]), a_second=2**20)
+    with using(weed):
+        storage.ensure_bucket()
+    with using(weed, s3_endpoint=f"http://127.0.0.1:{port}"):
+        began = time.monotonic()
+        kept = keep(bytes_of(PART + 5))
+        assert time.monotonic() - began > 3
+    with using(weed):
+        assert b"".join(storage.outgoing(kept)) == bytes_of(PART + 5)
+
+
+def test_a_store_that_hangs_costs_what_one_can_do_without_little(weed, using):
+    """Many ask at once for what is kept: each waits for some seconds, once, and not for as long as a file is waited for."""
+    took = []
+    with using(weed) as context, socket.create_server(("127.0.0.1", 0)) as deaf:
+        config = replace(context.app.config["CHAIRSIDE"], s3_endpoint=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        context.app.config["CHAIRSIDE"] = config
+
+        def look() -> None:
+            with context.app.app_context():
+                for number in range(4):
+                    began = time.monotonic()
+                    assert find(f"prints/{number}.pdf") is None
+                    took.append(time.monotonic() - began)
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(took) == 32
+    assert max(took) < 8
+    assert sum(each > 1 for each in took) <= 8
 
 
 # --- the double of R2 -------------------------------------------------------------------------------------------------
