@@ -95,6 +95,7 @@ def _new_client(*, connect_timeout: int, read_timeout: int, tries: int) -> Any:
     )
     # R2 never says 100 Continue, for which the client waits a second before each part.
     made.meta.events.unregister("before-call.s3", add_expect_header)
+    made.meta.events.register("before-send.s3.UploadPart", _note_digest)
     return made
 
 
@@ -225,6 +226,7 @@ class _Part:
 
     def __init__(self, body: bytearray) -> None:
         self._body, self._at = memoryview(body), 0
+        self.signed = ""
 
     def read(self, _size: int = -1) -> memoryview:
         piece = self._body[self._at : self._at + PIECE]
@@ -237,6 +239,18 @@ class _Part:
 
     def tell(self) -> int:
         return self._at
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, hex: the one that was signed when it was sent, for the store to compare; computed where none was."""
+        return self.signed if len(self.signed) == 64 else hashlib.sha256(self._body).hexdigest()
+
+
+def _note_digest(request: Any, **_: Any) -> None:
+    """The client has computed a part's SHA-256 to sign it: once is enough."""
+    if isinstance(request.body, _Part):
+        signed = request.headers.get("X-Amz-Content-SHA256", "")
+        request.body.signed = signed.decode() if isinstance(signed, bytes) else signed
 
 
 class Incoming:
@@ -340,12 +354,12 @@ class Incoming:
         self._filling = bytearray()
 
     def _sent(self, number: int, body: bytearray) -> tuple[str, str]:
-        digest = hashlib.sha256(body).hexdigest()
+        part = _Part(body)
         with _asking(self.key):
             answer = self._client.upload_part(
-                Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=_Part(body)
+                Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=part
             )
-        return answer["ETag"], digest
+        return answer["ETag"], part.digest
 
     def _wait(self) -> None:
         sending, self._sending = self._sending, None
