@@ -15,6 +15,7 @@ from clinic.models import Role
 from clinic.operations import chain, chart_versions, reconciling
 from clinic.operations.departments import open_department
 from clinic.operations.jobs import JOBS
+from clinic.operations.jobs import verify_documents as read_anew
 from clinic.operations.people import create_person
 
 
@@ -174,14 +175,19 @@ def verify_charts() -> None:
     "--share", type=click.FloatRange(0, 1), default=1.0, help="Of all, those first that were read longest ago."
 )
 def verify_documents(share: float) -> None:
-    """Read documents and hash them anew; the exit status is 1, and each that is wrong named, when one is not what was stored."""
-    try:
-        verified = reconciling.verify(db.session.commit, share=share, tell=_tell_documents)
-    except storage.StorageError as error:
-        raise click.ClickException(str(error)) from None
-    if not verified.is_good:
-        raise click.ClickException(verified.sentence)
-    click.echo(verified.sentence)
+    """Read documents and hash them anew; the exit status is 1, and each that is wrong named, when one is not what was stored.
+
+    It is a run of the job of that name, which the page Status tells of.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    outcome = timer.run(
+        app, "verify-documents", now=True, work=lambda keep: read_anew(keep, share=share, tell=_tell_documents)
+    )
+    if outcome is None:
+        raise click.ClickException("Documents are being read anew already. Look at the page Status.")
+    if not outcome.succeeded:
+        raise click.ClickException(outcome.summary)
+    click.echo(outcome.summary)
 
 
 def _tell_documents(done: int, of: int) -> None:

@@ -145,6 +145,7 @@ def init_app(app: Flask) -> None:
         words,
         act,
         ordinal,
+        number_of,
         bytes_of,
         browser,
         ago,

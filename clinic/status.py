@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +19,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from clinic import clock, grants, storage
+from clinic import clock, grants, settings, storage
 from clinic.extensions import db
-from clinic.formatting import ago, lasting
+from clinic.formatting import ago, bytes_of, lasting, number_of
+from clinic.models import User
+from clinic.operations.documents import COMING, MISSING, WRONG
 from clinic.operations.jobs import JOBS, Declared
+from clinic.operations.reconciling import YOUNG
 from clinic.printing import client as printer
 from clinic.queries.jobs import Runs, runs_of
+from clinic.queries.stored import Figures, States, figures, states
 
 VERSION = "0.1.0"
 STARTED = clock.now()
@@ -38,13 +42,14 @@ GOOD, ATTENTION, BAD = "good", "attention", "bad"
 
 @dataclass(frozen=True)
 class Part:
-    """`at` since when this is so, or when it was last done; without it `since` says it."""
+    """`at` since when this is so, or when it was last done; without it `since` says it. `page`: the endpoint that says more."""
 
     name: str
     state: str
     sentence: str
     at: datetime | None = None
     since: str = "now"
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def parts() -> list[Part]:
         _safely("Live changes", _poller),
         _safely("Version", _version),
         *_safely_many(("Last backup", "Trail verified", "Charts verified"), _from_runs),
+        *_safely_many(OF_DOCUMENTS, _documents),
     ]
     return sorted(inside + _answers(asked), key=lambda part: ORDER.index(part.name))
 
@@ -75,6 +81,14 @@ def job_states() -> list[JobState]:
     except DBAPIError:
         return []
     return [JobState(name, declared, runs[name], *_judged(declared, runs[name])) for name, declared in JOBS.items()]
+
+
+def stored(viewer: User) -> Figures | None:
+    """How much is stored; None when the database does not answer."""
+    try:
+        return figures(viewer)
+    except DBAPIError:
+        return None
 
 
 def _judged(declared: Declared, runs: Runs) -> tuple[str, str]:
@@ -178,6 +192,64 @@ def _verified(name: str, runs: Runs) -> Part:
     return Part(name, ATTENTION if is_old else GOOD, runs.success.summary, at)
 
 
+def _documents() -> list[Part]:
+    runs = runs_of(("verify-documents", "reconcile-documents"))
+    agreed, at = runs["reconcile-documents"], clock.now()
+    found = states(
+        since=at - COMING, taken=agreed.success.started_at if agreed.success else None, damage=(WRONG, MISSING)
+    )
+    return [_verified_documents(runs["verify-documents"]), _quarantine(found), _uploads(found), _purged(found, agreed)]
+
+
+def _verified_documents(runs: Runs) -> Part:
+    part = _verified("Documents verified", runs)
+    told = runs.last if part.state == BAD else runs.success
+    return replace(part, sentence=f"{part.sentence} (Run {told.id}.)") if told else part
+
+
+def _quarantine(found: States) -> Part:
+    name, page = "Quarantine", "status.quarantine"
+    if not found.quarantined:
+        return Part(name, GOOD, "No document is in quarantine.")
+    said = [f"{number_of(found.quarantined, 'document')}, which nobody can read."]
+    if found.damaged:
+        said.append(
+            f"Of {found.damaged:,} the bytes are wrong or missing: bring their objects back from a backup of the bucket, then run "
+            f"“{JOBS['verify-documents'].title}”."
+        )
+    if found.quarantined > found.damaged:
+        said.append("What a scanner stopped stays there: have it sent anew from where it came from.")
+    return Part(name, BAD if found.damaged else ATTENTION, " ".join(said), page=page)
+
+
+def _uploads(found: States) -> Part:
+    said = f"{number_of(found.coming - found.late, 'file')} on their way." if found.coming > found.late else ""
+    if not found.late:
+        return Part("Uploads", GOOD, said or "Nothing is on its way.")
+    late = f"{number_of(found.late, 'upload')} from more than {lasting(COMING)} ago: cut off."
+    what = (
+        f"“{JOBS['reconcile-documents'].title}” ends what is older than {lasting(YOUNG)}; the file is to be sent again."
+    )
+    return Part("Uploads", ATTENTION, " ".join(each for each in (said, late, what) if each))
+
+
+def _purged(found: States, runs: Runs) -> Part:
+    name, job = "Purged bytes", f"“{JOBS['reconcile-documents'].title}”"
+    at = runs.success.started_at if runs.success else None
+    if settings.read("document_hold"):
+        return Part(
+            name, GOOD, "The legal hold is on: nothing is taken from the store, purged or not.", at, since="never"
+        )
+    if not found.purged.files:
+        return Part(name, GOOD, "Nothing waits to be taken from the store.", at, since="never")
+    what = f"{number_of(found.purged.files, 'purged document')}, {bytes_of(found.purged.size)}"
+    is_late = at is None or clock.now() - at > JOBS["reconcile-documents"].every + LATE
+    if is_late or (runs.last is not None and runs.last.succeeded is False):
+        sentence = f"{what}: not known to be gone from the store, as {job} has not succeeded since."
+        return Part(name, ATTENTION, sentence, at, since="never")
+    return Part(name, GOOD, f"{what}: to be taken from the store by the next run of {job}.", at)
+
+
 def _safely(name: str, ask: Callable[[], Part]) -> Part:
     try:
         return ask()
@@ -230,6 +302,7 @@ def _disk() -> Part:
     return Part("Disk", BAD if share < 0.03 else ATTENTION if share < 0.1 else GOOD, said)
 
 
+OF_DOCUMENTS = ("Documents verified", "Quarantine", "Uploads", "Purged bytes")
 OUTSIDE: dict[str, Callable[[], Part]] = {"Object store": _store, "Printer": _printer, "Disk": _disk}
 ORDER = (
     "Database",
@@ -241,6 +314,7 @@ ORDER = (
     "Last backup",
     "Trail verified",
     "Charts verified",
+    *OF_DOCUMENTS,
 )
 
 _lock = threading.Lock()

@@ -146,8 +146,9 @@ def _reconcile(keep: Keep) -> str:
     return found.sentence
 
 
-def _verify_documents(keep: Keep) -> str:
-    verified = reconciling.verify(keep, share=SHARE)
+def verify_documents(keep: Keep, *, share: float = SHARE, tell: Callable[[int, int], None] | None = None) -> str:
+    """Read a share of the documents anew; answers what came of it. `tell` as reconciling.verify has it. Raises Failed, StorageError."""
+    verified = reconciling.verify(keep, share=share, tell=tell or (lambda _done, _of: None))
     if not verified.is_good:
         raise Failed(verified.sentence)
     return verified.sentence
@@ -163,7 +164,7 @@ JOBS: dict[str, Declared] = {
     "first-versions": Declared("First versions of charts", timedelta(days=1), _first_versions),
     "verify-charts": Declared("Verifying charts", timedelta(days=1), _verify_charts),
     "reconcile-documents": Declared("Documents and store agree", timedelta(hours=1), _reconcile),
-    "verify-documents": Declared("Reading documents anew", timedelta(days=1), _verify_documents),
+    "verify-documents": Declared("Reading documents anew", timedelta(days=1), verify_documents),
     "clean-up": Declared("Clean-up", timedelta(hours=6), _clean_up),
 }
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from clinic import clock, kept, settings, storage
 from clinic.extensions import db
-from clinic.formatting import number_of
+from clinic.formatting import bytes_of, number_of
 from clinic.models import Document, DocumentStatus
 from clinic.operations.documents import COMING, MISSING, WRONG, fail_document, quarantine_document, release_document
 from clinic.queries.documents import stored_of
@@ -165,10 +165,11 @@ def _rows(within: ColumnElement[bool]) -> Iterator[Any]:
 
 @dataclass
 class Verified:
-    """What re-reading came to. `wrong`: documents whose bytes are not what was stored, which was not known before; they are in
-    quarantine now. `known`: those that are there since an earlier time."""
+    """What re-reading came to. `of`: how many documents there are. `wrong`: those whose bytes are not what was stored, which was not
+    known before; they are in quarantine now. `known`: those that are there since an earlier time."""
 
     read: int = 0
+    of: int = 0
     size: int = 0
     wrong: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
@@ -179,7 +180,7 @@ class Verified:
 
     @property
     def sentence(self) -> str:
-        said = f"{number_of(self.read, 'document')} read and hashed anew"
+        said = f"{self.read:,} of {number_of(self.of, 'document')} read and hashed anew, {bytes_of(self.size)}"
         if self.wrong:
             return f"{said}. Of {number_of(len(self.wrong), 'document')} the bytes are wrong: {_listed(self.wrong)}."
         if self.known:
@@ -198,8 +199,8 @@ def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] =
     oldest = select(Document.id).where(readable).order_by(Document.checked_at, Document.id)
     ids = list(db.session.scalars(oldest))
     wanted = list(db.session.scalars(select(Document.id).where(damaged).order_by(Document.id)))
+    result = Verified(of=len(wanted) + len(ids))
     wanted += ids[: max(1, round(len(ids) * share))]
-    result = Verified()
     for number in wanted:
         document = db.session.get(Document, number, populate_existing=True)
         if document is None or document.status not in HELD:

@@ -10,6 +10,7 @@ from clinic.models import PAPERS, Assignment, Category, Document, DocumentStatus
 from clinic.models.document import PICTURES
 from clinic.queries.paging import Order, Page, page_of
 from clinic.queries.scope import is_given, is_running, may_see
+from clinic.queries.stored import Amount, stored_of_patient
 from clinic.storage import Stored
 
 NEWEST = Order((Document.id,), descending=True)
@@ -67,6 +68,11 @@ def counts_of(viewer: User, patient_id: int) -> dict[Category, int]:
     shown = _visible(viewer, patient_id).where(_is_shown())
     counted = shown.with_only_columns(Document.category, func.count().label("number")).group_by(Document.category)
     return {row.category: row.number for row in db.session.execute(counted)}
+
+
+def amounts_of(viewer: User, patient_id: int) -> tuple[Amount, Amount]:
+    """How many files and bytes the store holds of a patient, as far as the viewer may see them: what is there, and what was deleted."""
+    return stored_of_patient(_visible(viewer, patient_id))
 
 
 def visits_to_choose(patient_id: int, chosen: int | None = None) -> list[Visit]:

@@ -96,9 +96,10 @@ def grow(world: World, count: int) -> None:
                 patient_id=fernando,
                 category=Category.LETTER,
                 name=f"{number}.pdf",
-                status=DocumentStatus.AVAILABLE,
-                key=f"documents/many{number}",
-                once=f"many {number}",
+                status=state,
+                why="The scanner found Eicar in it." if state is DocumentStatus.QUARANTINED else "",
+                key=f"documents/{state}{number}",
+                once=f"{state} {number}",
                 media_type="application/pdf",
                 size=10,
                 sha256="0" * 64,
@@ -108,6 +109,7 @@ def grow(world: World, count: int) -> None:
                 available_at=at,
             )
             for number in numbers
+            for state in (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
         ]
     )
     soon = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)

@@ -49,10 +49,12 @@ SHOWS_TAKEN = "/chairs"
 # So is the review of whoever judges every broken glass (JUDGE_GLASS): it tells of each the code, the words in which whoever broke it
 # said why, and the name of those they may know.
 REVIEW = {"adel": "/break-glass/review"}
-# Numbers of all, nobody's name: how many glasses wait to be judged, and what a department still holds that is to be closed.
+# Numbers of all, nobody's name: how many glasses wait to be judged, what a department still holds that is to be closed, and how much
+# is stored of documents (tests/queries/test_stored.py: of the largest records the name only where the viewer may know it).
 COUNTED = {
     "adel": {
         r"\d+ to judge": "to judge",
+        r'(?s)id="status-stored-title".*?</section>': "stored",
         r"\d+ (patients? (is|are) in its|visits? (is|are) planned in|requests? waits? for)": "held",
     }
 }

@@ -6,7 +6,7 @@ import pytest
 
 from clinic import clock, storage
 from clinic.extensions import db
-from clinic.models import Document, DocumentStatus, Notice
+from clinic.models import Document, DocumentStatus, JobRun, Notice
 from clinic.operations import reconciling
 from clinic.operations.documents import begin_document, delete_document, quarantine_document
 from clinic.operations.reconciling import MOST_MISSING, MOST_UNKNOWN, YOUNG
@@ -187,3 +187,17 @@ class TestVerify:
                 db.session.expire_all()
                 seen |= {each.id for each in db.session.query(Document) if each.checked_at >= before}
         assert seen == ids
+
+    def test_by_hand_it_is_a_run_of_which_the_page_status_tells(self, app, world, kept):
+        good, bad = (file_document(world, body=png(width, 5), into_store=True) for width in (5, 6))
+        db.session.commit()
+        first = app.test_cli_runner().invoke(args=["verify-documents"])
+        assert (first.exit_code, db.session.get(Document, good.id).status) == (0, DocumentStatus.AVAILABLE)
+        assert f"2 of 2 documents read and hashed anew, {good.size + bad.size} bytes: all are" in first.output
+        storage.delete(bad.key)
+        second = app.test_cli_runner().invoke(args=["verify-documents", "--share", "1"])
+        assert second.exit_code == 1
+        assert f"the bytes are wrong: numbers {bad.id}." in second.output
+        runs = db.session.query(JobRun).order_by(JobRun.id).all()
+        assert [(run.name, run.succeeded) for run in runs] == [("verify-documents", True), ("verify-documents", False)]
+        assert runs[1].summary in second.output

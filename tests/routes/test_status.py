@@ -16,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from clinic import clock, settings, status, storage
 from clinic.extensions import db
-from clinic.models import AuditEvent, Job, JobRun
+from clinic.models import AuditEvent, Category, Document, DocumentStatus, Job, JobRun, Patient, Setting, User
+from clinic.operations.documents import WRONG
 from clinic.operations.jobs import JOBS, LEASE
 from clinic.printing import client as printer
 from tests.forms import fields_of
@@ -120,7 +121,7 @@ def broken(_path):
     raise OSError
 
 
-def lost(*_names):
+def lost(*_names, **_more):
     raise OperationalError("SELECT 1", {}, Exception(2013))
 
 
@@ -190,6 +191,133 @@ def test_the_last_verification_and_backup_are_told(app, adel):
     assert parts(adel)["Trail verified"] == ("bad", "Event 5 was changed.", "3 h ago")
 
 
+def put(app, state, *, age=timedelta(), **more):
+    """A row of a document as it is when it has come to this state, of 1,000 bytes."""
+    with app.app_context():
+        at, number = clock.now() - age, db.session.query(Document).count()
+        person, patient = (db.session.scalars(select(model.id).limit(1)).one() for model in (User, Patient))
+        gone = state is DocumentStatus.PURGED
+        what = {
+            "patient_id": patient,
+            "name": "secret name.png",
+            "status": state,
+            "key": f"documents/{number}",
+            "once": f"once {number}",
+            "size": 1000,
+            "sha256": "0" * 64,
+            "uploaded_by_id": person,
+            "created_at": at,
+            "available_at": at,
+            "checked_at": at,
+            "deleted_at": at if gone or state is DocumentStatus.DELETED else None,
+            "purged_at": at if gone else None,
+        }
+        document = Document(**(what | more))
+        db.session.add(document)
+        db.session.commit()
+        return document.id
+
+
+class TestDocuments:
+    def test_where_there_are_none(self, adel):
+        found = parts(adel)
+        assert found["Documents verified"] == ("attention", "Never. Run the job below.", "never")
+        assert found["Quarantine"] == ("good", "No document is in quarantine.", "now")
+        assert found["Uploads"] == ("good", "Nothing is on its way.", "now")
+        assert found["Purged bytes"] == ("good", "Nothing waits to be taken from the store.", "never")
+        assert "No documents yet" in adel.get("/status").text
+
+    def test_the_last_verification_is_told_with_its_run(self, app, adel):
+        add_run(app, "verify-documents", succeeded=True, age=timedelta(hours=3), summary="12 of 980 documents read.")
+        state, sentence, since = parts(adel)["Documents verified"]
+        assert (state, since) == ("good", "3 h ago")
+        assert re.fullmatch(r"12 of 980 documents read\. \(Run \d+\.\)", sentence)
+        add_run(app, "verify-documents", succeeded=False, age=timedelta(hours=1), summary="Of 2 documents: wrong.")
+        state, sentence, since = parts(adel)["Documents verified"]
+        assert (state, since) == ("bad", "3 h ago")
+        assert "wrong" in sentence
+
+    def test_quarantine_is_counted_and_listed_by_number_and_reason(self, app, adel):
+        harmful = put(app, DocumentStatus.QUARANTINED, why="The scanner found Eicar in it.")
+        state, sentence, _ = parts(adel)["Quarantine"]
+        assert (state, sentence[:11]) == ("attention", "1 document,")
+        assert "have it sent anew" in sentence
+        assert "wrong or missing" not in sentence
+        damaged = put(app, DocumentStatus.QUARANTINED, why=WRONG)
+        state, sentence, _ = parts(adel)["Quarantine"]
+        assert state == "bad"
+        assert "Of 1 the bytes are wrong or missing" in sentence
+        page = adel.get("/status/quarantine")
+        found = re.findall(r'<th scope="row">(\d+)</th>\s*<td>(.*?)</td>', page.text)
+        assert found == [(str(damaged), WRONG), (str(harmful), "The scanner found Eicar in it.")]
+        assert "secret name" not in page.text
+        assert "Which ones" in adel.get("/status").text
+
+    def test_an_empty_quarantine_says_so(self, adel):
+        assert "Nothing is in quarantine" in adel.get("/status/quarantine").text
+
+    def test_uploads_that_take_too_long(self, app, adel):
+        put(app, DocumentStatus.PENDING, age=timedelta(hours=3))
+        assert parts(adel)["Uploads"][:2] == ("good", "1 file on their way.")
+        put(app, DocumentStatus.PENDING, age=timedelta(hours=5))
+        state, sentence, _ = parts(adel)["Uploads"]
+        assert state == "attention"
+        assert sentence.startswith("1 file on their way. 1 upload from more than 4 h ago: cut off.")
+
+    def test_what_waits_to_be_taken_from_the_store(self, app, adel):
+        put(app, DocumentStatus.PURGED, age=timedelta(hours=2))
+        state, sentence, since = parts(adel)["Purged bytes"]
+        assert (state, since) == ("attention", "never")
+        assert "1 purged document, 1.0 kB: not known to be gone" in sentence
+        add_run(app, "reconcile-documents", succeeded=True, age=timedelta(minutes=30))
+        assert parts(adel)["Purged bytes"][:2] == ("good", "Nothing waits to be taken from the store.")
+        put(app, DocumentStatus.PURGED, age=timedelta(minutes=5))
+        state, sentence, _ = parts(adel)["Purged bytes"]
+        assert state == "good"
+        assert "1 purged document, 1.0 kB: to be taken from the store by the next run" in sentence
+        add_run(app, "reconcile-documents", succeeded=False, age=timedelta(minutes=1))
+        assert parts(adel)["Purged bytes"][0] == "attention"
+        with app.app_context():
+            db.session.add(Setting(name="document_hold", value="true"))
+            db.session.commit()
+        settings.forget()
+        assert "legal hold" in parts(adel)["Purged bytes"][1]
+
+    def test_a_database_that_is_away_costs_these_rows_only(self, adel, monkeypatch):
+        monkeypatch.setattr(status, "states", lost)
+        monkeypatch.setattr(status, "figures", lost)
+        page = adel.get("/status")
+        found = rows(page, "parts")
+        assert {found[name][:2] for name in status.OF_DOCUMENTS} == {
+            ("bad", "Not known while the database does not answer.")
+        }
+        assert found["Version"][0] == "good"
+        assert "What is stored is written in the database" in page.text
+
+    def test_how_much_is_stored(self, app, adel):
+        put(app, DocumentStatus.AVAILABLE, category=Category.RADIOGRAPH, age=timedelta(days=40), size=2_000_000)
+        put(app, DocumentStatus.AVAILABLE, category=Category.RADIOGRAPH, size=500_000)
+        put(app, DocumentStatus.DELETED, category=Category.LETTER)
+        for gone in (DocumentStatus.PURGED, DocumentStatus.PENDING, DocumentStatus.FAILED):
+            put(app, gone, category=Category.LETTER)
+        page = adel.get("/status")
+        body = page.text.split('id="status-stored"')[1].split("</section>")[0]
+        found = [
+            [" ".join(re.sub("<[^>]+>", " ", cell).split()) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+            for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)[1:]
+        ]
+        assert found == [
+            ["Radiograph", "2", "2.5 MB", "0, 0 bytes", "1, 500 kB"],
+            ["Letter", "1", "1.0 kB", "1, 1.0 kB", "1, 1.0 kB"],
+            ["All", "3", "2.5 MB", "1, 1.0 kB", "2, 501 kB"],
+        ]
+        assert "read anew longest ago: 40 days ago" in page.text
+        assert "A patient: 2.5 MB in 3 files" in page.text
+        with app.app_context():
+            name = db.session.scalars(select(Patient.name).join(Document).limit(1)).one()
+        assert name not in page.text
+
+
 class TestJobs:
     def states(self, adel):
         return rows(adel.get("/status"), "jobs")
@@ -256,6 +384,7 @@ def test_others_may_not(browser_of):
     for name in ("ruwan", "kamal", "silva", "nimal"):
         person = browser_of(name)
         assert person.get("/status").status_code == 403
+        assert person.get("/status/quarantine").status_code == 403
         assert person.post("/status/jobs/clean-up/run").status_code == 403
 
 

@@ -29,7 +29,15 @@ from clinic.operations.documents import (
     finish_document,
     restore_document,
 )
-from clinic.queries.documents import counts_of, document_for, documents_of, pictures_of, versions_of, visits_to_choose
+from clinic.queries.documents import (
+    amounts_of,
+    counts_of,
+    document_for,
+    documents_of,
+    pictures_of,
+    versions_of,
+    visits_to_choose,
+)
 from clinic.queries.patients import patient_for
 
 bp = Blueprint("documents", __name__)
@@ -116,6 +124,7 @@ def _list(patient: Patient) -> dict[str, object]:
         "patient": patient,
         "page": page,
         "counts": counts,
+        "amounts": amounts_of(current_user, patient.id),
         "category": category,
         "tooth": tooth,
         "deleted": deleted,

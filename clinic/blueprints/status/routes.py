@@ -6,8 +6,9 @@ from flask_login import current_user
 
 from clinic import status, timer
 from clinic.access import Permission, requires
-from clinic.htmx import go_to
+from clinic.htmx import go_to, place
 from clinic.operations.jobs import JOBS, ask_for
+from clinic.queries.stored import quarantined
 
 bp = Blueprint("status", __name__, url_prefix="/status")
 
@@ -15,8 +16,16 @@ bp = Blueprint("status", __name__, url_prefix="/status")
 @bp.get("")
 @requires(Permission.VIEW_STATUS)
 def index() -> ResponseReturnValue:
-    """Every part and every job, with its state and a sentence."""
-    return render_template("status/index.html", parts=status.parts(), jobs=status.job_states())
+    """Every part and every job, with its state and a sentence, and how much is stored."""
+    parts, jobs, stored = status.parts(), status.job_states(), status.stored(current_user)
+    return render_template("status/index.html", parts=parts, jobs=jobs, stored=stored)
+
+
+@bp.get("/quarantine")
+@requires(Permission.VIEW_STATUS)
+def quarantine() -> ResponseReturnValue:
+    """The documents in quarantine, by number and reason: of what is in them and whose they are nothing is said."""
+    return render_template("status/quarantine.html", page=quarantined(**place()))
 
 
 @bp.post("/jobs/<string:job>/run")
