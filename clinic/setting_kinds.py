@@ -150,10 +150,12 @@ class OneOf(Kind):
 
 @dataclass(frozen=True)
 class Several(Kind):
-    """Any of a list, in the list's order; or, when `most` is given, the first so many in the order chosen, at least one."""
+    """Any of a list, in the list's order, `least` of them at least; or, when `most` is given, the first so many in the order chosen, at
+    least one."""
 
     choices: Mapping[str, str]
     most: int = 0
+    least: int = 0
     shape: ClassVar[str] = "several"
 
     def sent(self, fields: Fields, name: str) -> list[str]:
@@ -170,6 +172,8 @@ class Several(Kind):
             raise Unfit("Choose each one once.")
         if self.most and not 1 <= len(chosen) <= self.most:
             raise Unfit(f"Choose 1 to {self.most}.")
+        if len(chosen) < self.least:
+            raise Unfit(f"Choose at least {self.least}.")
         return chosen if self.most else [one for one in self.choices if one in chosen]
 
     def in_words(self, value: list[str]) -> str:

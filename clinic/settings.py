@@ -19,6 +19,7 @@ from flask import Flask, current_app
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from clinic.documents.inspection import TYPES
 from clinic.extensions import db
 from clinic.models import AssignmentKind, Role, Setting, Stage
 from clinic.setting_kinds import EmailAddress, Kind, Limits, MinutesPairs, OneOf, Several, Switch, Text, Week, Whole
@@ -170,6 +171,13 @@ DECLARED: dict[str, Declared] = {
     ),
     "document_mib": Declared(
         2048, Whole(1, 8000, "MiB"), "documents", "Largest document", "A cone-beam volume has some hundred MiB."
+    ),
+    "document_types": Declared(
+        list(TYPES),
+        Several(TYPES, least=1),
+        "documents",
+        "Kinds of file",
+        "What is taken, told by a file's content and not by its name. What is in the record already stays.",
     ),
     "documents_a_day": Declared(
         500, Whole(1, 100_000, "files"), "documents", "Files a day", "Most files that one person may add in a day."

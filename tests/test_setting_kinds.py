@@ -40,6 +40,8 @@ ORDERED = Several({"en": "English", "ta": "Tamil", "si": "Sinhala"}, most=2)
         (ROLES, ["admin", "nurse"], ["nurse", "admin"], "Nurse, Admin"),
         (ROLES, [], [], "none"),
         (ROLES, ["king"], None, "Choose from the list."),
+        (Several({"a": "A", "b": "B"}, least=1), [], None, "Choose at least 1."),
+        (Several({"a": "A", "b": "B"}, least=1), ["b"], ["b"], "B"),
         (ORDERED, ["ta", "", "en"], ["ta", "en"], "Tamil, English"),
         (ORDERED, ["", ""], None, "Choose 1 to 2."),
         (ORDERED, ["ta", "en", "si"], None, "Choose 1 to 2."),

@@ -25,6 +25,9 @@ PADDING = 16  # bytes after a picture's end that mean nothing
 MOST_PARTS = 200_000  # segments, chunks or boxes of a file
 MOST_TAGS = 1000  # of a TIFF's header
 LONGEST_NAME, LONGEST_NAME_BYTES = 150, 200
+# What is known here, by name and in words; a clinic may take some of it only.
+TYPES = {"pdf": "PDF", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "heic": "HEIC", "dicom": "DICOM"}
+EVERY_TYPE = frozenset(TYPES)
 
 
 class Refused(Exception):
@@ -95,10 +98,10 @@ Walk = Generator[Take | Skip | Find, Any, None]
 
 
 class Inspection:
-    """The inspection of one file: `feed` it as it comes, then `end`. Both raise Refused, and go on to raise it."""
+    """The inspection of one file: `feed` it as it comes, then `end`. Both raise Refused, and go on to raise it. `taken`: of `TYPES`."""
 
-    def __init__(self, name: str, limits: Limits = USUAL) -> None:
-        self.limits = limits
+    def __init__(self, name: str, limits: Limits = USUAL, taken: frozenset[str] = EVERY_TYPE) -> None:
+        self.limits, self.taken = limits, taken
         self.name_suffix = _suffix_of(cleaned_name(name)).lower()
         self.size = 0
         self.tail = b""
@@ -160,7 +163,12 @@ class Inspection:
             self.flags.append("has bytes after its end")
 
     def _begin(self) -> None:
-        self._kind = _kind_of(self._held[:HEAD])
+        try:
+            self._kind = _kind_of(self._held[:HEAD])
+        except Refused as refused:
+            raise Refused(_with_advice(refused.sentence, self.taken)) from None
+        if self._kind.type not in self.taken:
+            raise Refused(f"This is a {self._kind.words}, which is not taken here. {_advice(self.taken)}")
         self._walk = self._kind.walk(self)
         self._step = next(self._walk)
 
@@ -496,20 +504,22 @@ def _pdf(file: Inspection) -> Walk:
 class _Kind:
     """A kind of file that is kept; the first of its suffixes is the one it is given."""
 
+    type: str
     media_type: str
     suffixes: tuple[str, ...]
     words: str
     walk: Callable[[Inspection], Walk]
 
 
-_PDF = _Kind("application/pdf", (".pdf",), "PDF", _pdf)
-_JPEG = _Kind("image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG picture", _jpeg)
-_PNG = _Kind("image/png", (".png",), "PNG picture", _png)
-_WEBP = _Kind("image/webp", (".webp",), "WebP picture", _webp)
-_TIFF = _Kind("image/tiff", (".tif", ".tiff"), "TIFF picture", _tiff)
-_HEIC = _Kind("image/heic", (".heic", ".heif"), "HEIC picture", _heic)
-_HEIF = _Kind("image/heif", (".heif", ".heic"), "HEIF picture", _heic)
-_DICOM = _Kind("application/dicom", (".dcm", ".dicom", ".ima"), "DICOM file", _dicom)
+_PDF = _Kind("pdf", "application/pdf", (".pdf",), "PDF", _pdf)
+_JPEG = _Kind("jpeg", "image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG picture", _jpeg)
+_PNG = _Kind("png", "image/png", (".png",), "PNG picture", _png)
+_WEBP = _Kind("webp", "image/webp", (".webp",), "WebP picture", _webp)
+_TIFF = _Kind("tiff", "image/tiff", (".tif", ".tiff"), "TIFF picture", _tiff)
+_HEIC = _Kind("heic", "image/heic", (".heic", ".heif"), "HEIC picture", _heic)
+_HEIF = _Kind("heic", "image/heif", (".heif", ".heic"), "HEIF picture", _heic)
+_DICOM = _Kind("dicom", "application/dicom", (".dcm", ".dicom", ".ima"), "DICOM file", _dicom)
+_KINDS = (_PDF, _JPEG, _PNG, _WEBP, _TIFF, _HEIC, _HEIF, _DICOM)
 
 _PICTURE = "This is {}. Save it as PNG and upload that."
 _ARCHIVE = "This is an archive. Unpack it and upload the files in it one by one."
@@ -606,6 +616,34 @@ def _as_text(head: bytes, *, has_tags: bool) -> str:
     except UnicodeDecodeError:
         return _UNKNOWN
     return _TEXT if all(char.isprintable() or char.isspace() for char in text) else _UNKNOWN
+
+
+# --- what is taken ----------------------------------------------------------------------------------------------------
+
+_ADVISED = {"pdf": re.compile(r"\bPDF\b"), "jpeg": re.compile(r"\bJPEG\b"), "png": re.compile(r"\bPNG\b")}
+
+
+def in_words(taken: frozenset[str]) -> str:
+    """`PDF`, `PDF or PNG`, `PDF, JPEG or PNG`: in the order of `TYPES`."""
+    words = [word for name, word in TYPES.items() if name in taken]
+    return " or ".join(each for each in (", ".join(words[:-1]), words[-1]) if each)
+
+
+def accept_of(taken: frozenset[str]) -> str:
+    """What a browser's chooser of files is told, for its `accept`. DICOM goes by suffix: browsers know no type of it."""
+    told = [",".join(kind.suffixes) if kind is _DICOM else kind.media_type for kind in _KINDS if kind.type in taken]
+    return ",".join(told)
+
+
+def _advice(taken: frozenset[str]) -> str:
+    return f"Save it as {in_words(taken)} and upload that."
+
+
+def _with_advice(sentence: str, taken: frozenset[str]) -> str:
+    """The sentence of a refusal; what it says to do is said anew when that would be refused as well."""
+    said, _, advice = sentence.partition(". ")
+    is_vain = any(word.search(advice) for name, word in _ADVISED.items() if name not in taken)
+    return f"{said}. {_advice(taken)}" if is_vain else sentence
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

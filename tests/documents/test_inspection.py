@@ -10,7 +10,18 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from clinic.documents.inspection import PIECE, Found, Inspection, Limits, Refused, cleaned_name
+from clinic.documents.inspection import (
+    EVERY_TYPE,
+    PIECE,
+    TYPES,
+    Found,
+    Inspection,
+    Limits,
+    Refused,
+    accept_of,
+    cleaned_name,
+    in_words,
+)
 from tests.documents import seeds
 from tests.soak import daily_seed, share
 
@@ -18,9 +29,9 @@ KEPT = seeds.kept()
 HOSTILE = seeds.hostile()
 
 
-def told(name: str, data: bytes, size: int = PIECE, limits: Limits = Limits()) -> Found | str:  # noqa: B008
+def told(name: str, data: bytes, size: int = PIECE, limits: Limits = Limits(), taken=EVERY_TYPE) -> Found | str:  # noqa: B008
     """What the file is, or the sentence that refuses it, when `size` bytes come at once."""
-    inspection = Inspection(name, limits)
+    inspection = Inspection(name, limits, taken)
     try:
         for start in range(0, len(data), size):
             inspection.feed(data[start : start + size])
@@ -43,6 +54,38 @@ def test_what_is_kept(name):
     }  # fmt: skip
     assert found(name).media_type == media[name.rpartition(".")[2]]
     assert not any("file name" in flag or "after its end" in flag for flag in found(name).flags)
+
+
+TYPE_OF = {"jpg": "jpeg", "tif": "tiff", "heif": "heic", "dcm": "dicom"}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_clinic_does_not_take_is_refused_and_what_it_takes_is_not(name):
+    suffix = name.rpartition(".")[2]
+    own = frozenset({TYPE_OF.get(suffix, suffix)})
+    assert own < EVERY_TYPE
+    assert told(name, KEPT[name], taken=own) == told(name, KEPT[name])
+    for taken in (EVERY_TYPE - own, frozenset({"pdf"}) if own != {"pdf"} else frozenset({"jpeg", "png"})):
+        sentence = told("innocent.pdf", KEPT[name], taken=taken)
+        assert isinstance(sentence, str)
+        assert "is not taken here" in sentence.partition(". ")[0]
+        assert sentence.endswith(f". Save it as {in_words(taken)} and upload that.")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_refusal_says_to_send_what_is_refused_as_well(name):
+    sentence = told(name, HOSTILE[name][0], taken=frozenset({"dicom"}))
+    assert isinstance(sentence, str)
+    advice = sentence.partition(". ")[2]
+    assert not any(word in advice.split() for word in ("PDF", "JPEG", "PNG")), sentence
+
+
+def test_what_is_taken_is_said_in_order():
+    assert in_words(EVERY_TYPE) == "PDF, JPEG, PNG, WebP, TIFF, HEIC or DICOM"
+    assert in_words(frozenset({"png", "pdf"})) == "PDF or PNG"
+    assert in_words(frozenset({"dicom"})) == "DICOM"
+    assert accept_of(frozenset({"pdf", "heic", "dicom"})) == "application/pdf,image/heic,image/heif,.dcm,.dicom,.ima"
+    assert accept_of(EVERY_TYPE).count(",") == len(TYPES) - 1 + 3
 
 
 @pytest.mark.parametrize("name", HOSTILE)

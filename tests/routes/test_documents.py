@@ -10,11 +10,11 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import select, update
 
-from clinic import clock, security, storage
+from clinic import clock, security, settings, storage
 from clinic.blueprints.documents.receiving import SILENCE
 from clinic.errors import DomainError
 from clinic.extensions import db
-from clinic.models import AuditEvent, AuthSession, Category, Document, DocumentStatus, Projection
+from clinic.models import AuditEvent, AuthSession, Category, Document, DocumentStatus, Projection, Setting
 from clinic.operations.documents import Said, begin_document, quarantine_document
 from clinic.storage import PART
 from tests.filed import PDF, file_document, newest, png, send, upload_address
@@ -229,6 +229,25 @@ class TestUpload:
         assert "changed on its way" in wrong.text
         right = send(kamal, upload_address(kamal, fernando), body, sha256=hashlib.sha256(body).hexdigest())
         assert right.status_code == 303
+
+    def test_kinds_that_the_clinic_does_not_take(self, app, kamal, weed, fernando):
+        with app.app_context():
+            db.session.add(Setting(name="document_types", value='["pdf", "dicom"]'))
+            db.session.commit()
+        settings.forget()
+        page = kamal.get(f"/patients/{fernando}/documents").text
+        assert 'accept="application/pdf,.dcm,.dicom,.ima"' in page
+        assert "PDF or DICOM, each up to" in page
+        assert "Take a photo" not in page
+        with kept_in(app, weed):
+            answer = send(kamal, upload_address(kamal, fernando), png(), "letter.pdf")
+            assert answer.status_code == 422
+            assert (
+                "This is a PNG picture, which is not taken here. Save it as PDF or DICOM and upload that."
+                in answer.text
+            )
+            assert (row(app).status, row(app).size) == (DocumentStatus.FAILED, 0)
+            assert send(kamal, upload_address(kamal, fernando), PDF, "letter.pdf").status_code == 303
 
     def test_too_large_a_file_is_refused_before_it_is_read(self, app, kamal, kept, fernando, monkeypatch):
         monkeypatch.setattr("clinic.settings.read", _with(document_mib=0))

@@ -4,9 +4,10 @@ from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from clinic import clock
+from clinic import clock, settings
 from clinic.blueprints.patients.forms import DayField, choices_of
 from clinic.chart import teeth
+from clinic.documents.inspection import accept_of, in_words
 from clinic.formatting import day
 from clinic.forms import Form, VersionForm, one_line
 from clinic.models import PAPERS, Category, Projection, Role, User, Visit
@@ -72,11 +73,16 @@ class DocumentForm(Form):
 
 
 class UploadForm(DocumentForm):
-    """With a file. What it is may be left to be guessed from the file."""
+    """With a file. What it is may be left to be guessed from the file.
+
+    `accept` and `types`: of the files that are taken, for the chooser and in words; `takes_photos`: as a camera makes them.
+    """
 
     def prepared(self, viewer: User, visits: list[Visit]) -> "DocumentForm":
         super().prepared(viewer, visits)
         self.category.choices = [SelectChoice("", "guess from the file"), *self.category.choices]
+        taken = frozenset(settings.read("document_types"))
+        self.accept, self.types, self.takes_photos = accept_of(taken), in_words(taken), "jpeg" in taken
         return self
 
 

@@ -84,8 +84,8 @@ class _LargeForms(FormDataParser):
 class Sink:
     """What Werkzeug's parser writes a file's bytes to. Raises Refused, TooLarge, StorageError, TooLong."""
 
-    def __init__(self, key: str, most: int, until: ExitStack) -> None:
-        self.key, self.most, self._end = key, most, until
+    def __init__(self, key: str, most: int, taken: frozenset[str], until: ExitStack) -> None:
+        self.key, self.most, self.taken, self._end = key, most, taken, until
         self.scan: Scan | None = None
         self.name = ""
         self._until = time.monotonic() + COMING.total_seconds()
@@ -96,7 +96,7 @@ class Sink:
         if self.name:
             raise Refused("Send one file at a time.")
         self.name = cleaned_name(name)
-        self.inspection = Inspection(self.name)
+        self.inspection = Inspection(self.name, taken=self.taken)
         self.incoming = self._end.enter_context(storage.Incoming(self.key, most=self.most))
         if clamd := current_app.config["CHAIRSIDE"].clamd:
             self.scan = self._end.enter_context(Scan(clamd, most=current_app.config["CHAIRSIDE"].clamd_most * MIB))
@@ -118,8 +118,9 @@ class Sink:
         """Werkzeug closes what it opened; the upload is finished by whoever began it."""
 
 
-def receive(key: str, most: int) -> Arrived:
-    """Read the request's body: its file, of `most` bytes, goes into the store under this key, its fields are in `request.form` after.
+def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
+    """Read the request's body: its file, of `most` bytes and a type that is `taken`, goes into the store under this key, its fields are
+    in `request.form` after.
 
     Raises DomainError when the file is none that is kept, when it is not what was sent, when there is none, or when the store is away;
     what Werkzeug raises of a body that is too large or was cut off. Whatever is raised, nothing stays in the store.
@@ -131,7 +132,7 @@ def receive(key: str, most: int) -> Arrived:
     request.environ["wsgi.input"] = _AsItComes(request.environ["wsgi.input"])
     try:
         with _in_turn(), _not_for_ever(), ExitStack() as until:
-            sink = Sink(key, most, until)
+            sink = Sink(key, most, taken, until)
             g.file_goes_to = sink.open
             sent = request.form.get("sha256", "")
             if not sink.name:

@@ -192,9 +192,10 @@ def _begun(patient: Patient) -> int | Response:
 def _arrived(document_id: int) -> Arrived:
     """The bytes, which are in the store now; no connection to the database is held meanwhile."""
     key, most = db.session.get_one(Document, document_id).key, settings.read("document_mib") * MIB
+    taken = frozenset(settings.read("document_types"))
     db.session.commit()
     try:
-        return receive(key, most)
+        return receive(key, most, taken)
     except Exception as error:
         _fail(document_id, getattr(error, "sentence", "It was cut off on its way."))
         raise

@@ -6,7 +6,7 @@ const AT_ONCE = 2;
 const PREVIEWED = 20e6; // bytes
 const form = document.querySelector("form[data-upload]");
 const find = (what) => form.querySelector(what);
-const [plain, photo] = [find("[name=file]"), find("[capture]")];
+const [plain, photo] = [find("[name=file]"), find("[capture]")]; // no camera where its pictures are not taken
 const [list, said, words, pattern] = ["[data-uploads]", "[data-upload-said]", "[data-upload-words]", "template"].map(find);
 const isOne = form.dataset.upload === "one";
 const rows = new Map(); // element -> {file, state: waiting | queued | sending | failed | done, number, fields, stop}
@@ -127,8 +127,8 @@ plain.multiple = !isOne;
 plain.required = false;
 find("[data-upload-plain]").hidden = true;
 find("[data-upload-choose]").addEventListener("click", () => plain.click());
-find("[data-upload-photo]").addEventListener("click", () => photo.click());
-for (const input of [plain, photo]) {
+find("[data-upload-photo]")?.addEventListener("click", () => photo.click());
+for (const input of [plain, photo].filter(Boolean)) {
   input.addEventListener("change", () => {
     add([...input.files]);
     input.value = "";
