@@ -24,8 +24,16 @@ CSP = {
     "object-src": "'none'",
     "manifest-src": "'self'",
 }
+
+
+def policy(*, form_action: str = "") -> str:
+    """What a page may load and where its forms may lead: to us, and to `form_action`."""
+    lines = CSP | ({"form-action": f"{CSP['form-action']} {form_action}"} if form_action else {})
+    return "; ".join(f"{name} {value}" for name, value in lines.items())
+
+
 HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in CSP.items()),
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",

@@ -185,6 +185,23 @@ DECLARED: dict[str, Declared] = {
     "document_mib_a_day": Declared(
         20_480, Whole(1, 1_000_000, "MiB"), "documents", "MiB a day", "Most MiB that one person may add in a day."
     ),
+    "document_link_minutes": Declared(
+        0,
+        Whole(0, 60, "minutes"),
+        "documents",
+        "Direct links",
+        "Minutes for which a link straight to the object store holds, by which a large file is downloaded past this application. 0: there "
+        "are none. Whoever has such a link reads the file until it ends, signed in or not, and also when the patient was taken from them "
+        "meanwhile; what comes is not verified by us part by part. Each one is in the trail. The store must be reachable from people's "
+        "computers.",
+    ),
+    "document_link_mib": Declared(
+        100,
+        Whole(1, 8000, "MiB"),
+        "documents",
+        "Direct links from",
+        "Smaller files always come through this application.",
+    ),
     "document_years": Declared(
         0,
         Whole(0, 100, "years"),

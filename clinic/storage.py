@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.client import Config as ClientConfig
@@ -216,6 +217,28 @@ def delete(key: str) -> None:
 
 
 # --- what may be large ------------------------------------------------------------------------------------------------
+
+
+def link(stored: Stored, *, seconds: int, disposition: str) -> str:
+    """An address of the store itself under which whoever has it reads an object for so long, to be saved as a file and not kept by any
+    cache. Of the bytes only their number is compared. Raises Missing, Damaged, StorageError, within some three seconds."""
+    with _asking_soon(stored.key) as impatient:
+        size = impatient.head_object(Bucket=_bucket(), Key=stored.key)["ContentLength"]
+    if size != stored.size:
+        raise Damaged(f"{stored.key} is not as long as what was put there.")
+    with _asking(stored.key):
+        address: str = client().generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": _bucket(),
+                "Key": stored.key,
+                "ResponseContentDisposition": disposition,
+                "ResponseContentType": "application/octet-stream",  # nothing is shown in the store's name
+                "ResponseCacheControl": "no-store",
+            },
+            ExpiresIn=seconds,
+        )
+    return address
 
 
 class _Part:
@@ -458,6 +481,12 @@ def abort(upload: Held) -> None:
     """Take back the parts of an unfinished upload. Safe to repeat. Raises StorageError."""
     with suppress(Missing), _asking(upload.key):
         client().abort_multipart_upload(Bucket=_bucket(), Key=upload.key, UploadId=upload.upload)
+
+
+def origin() -> str:
+    """Where the store is reached: scheme, host and port."""
+    parts = urlsplit(current_app.config["CHAIRSIDE"].s3_endpoint)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _bucket() -> str:

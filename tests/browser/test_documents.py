@@ -432,3 +432,27 @@ def test_nothing_keeps_a_person_out(page_of, live_server, documents, size):
             assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), place
             if size == "tablet":
                 assert page.eval_on_selector_all(TARGETS, SMALL) == [], place
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_large_file_straight_from_the_store(page_of, live_server, documents, rule, weed, scripts):
+    """Its address is another origin's, to which the page's policy must let this one form lead; who sent it is not told there."""
+    rule("document_link_minutes", 5)
+    rule("document_link_mib", 1)
+    body = PDF[:-6] + b"%" + b"x" * 2**20 + b"\n%%EOF\n"
+    number = filed(live_server, body=body, name="එක්ස්-කිරණ صورة.pdf")
+    page = page_of("kamal", java_script_enabled=scripts)
+    page.goto(f"{documents}/{number}")
+    asked = []
+    page.on("request", lambda request: request.url.startswith(weed.endpoint) and asked.append(request))
+    for _ in range(2):
+        with page.expect_download() as coming:
+            page.get_by_role("button", name="Download directly (link valid 5 min)").click()
+        file = coming.value
+        assert file.suggested_filename == "එක්ස්-කිරණ صورة.pdf"
+        assert file.path().read_bytes() == body
+        assert file.url.startswith(f"{weed.endpoint}/")
+        page.goto(f"{documents}/{number}")
+    assert asked
+    assert not [request.headers["referer"] for request in asked if "referer" in request.headers]
+    assert weed.endpoint not in page.content()

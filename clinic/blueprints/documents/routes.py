@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, g, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from clinic import sessions, settings, storage
+from clinic import security, sessions, settings, storage
 from clinic.access import Permission, requires
 from clinic.blueprints.documents import sending
 from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, UploadForm
@@ -29,6 +29,7 @@ from clinic.operations.documents import (
     finish_document,
     restore_document,
 )
+from clinic.operations.links import give_link, minutes_of_link
 from clinic.queries.documents import (
     amounts_of,
     counts_of,
@@ -87,6 +88,16 @@ def download(patient_id: int, document_id: int) -> ResponseReturnValue:
     return sending.answer_with(_readable(patient_id, document_id), save=True)
 
 
+@bp.post(f"{OF_DOCUMENT}/link")
+@requires(Permission.VIEW_DOCUMENTS)
+def link(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """A link to a large file in the object store, for some minutes. The same form sent again leads back to the document's page."""
+    document = _document(patient_id, document_id)
+    address = sending.link_to(document, give_link(document.id, actor=current_user))
+    go_to(f"{_page_of(document)}?link=used")  # commits; what is stored for the form's key must not be the link
+    return Response(status=303, headers={"Location": address, "Referrer-Policy": "no-referrer"})
+
+
 @bp.get(f"{OF_DOCUMENT}/thumbnail")
 @requires(Permission.VIEW_DOCUMENTS, background=True)
 def thumbnail(patient_id: int, document_id: int) -> ResponseReturnValue:
@@ -132,15 +143,20 @@ def _list(patient: Patient) -> dict[str, object]:
     }
 
 
-def _shown(document: Document, form: ChangeForm, delete_form: DeleteForm) -> str:
-    return render_template(
+def _shown(document: Document, form: ChangeForm, delete_form: DeleteForm) -> Response:
+    minutes = minutes_of_link(document)
+    page = render_template(
         "documents/show.html",
         patient=_patient(document.patient_id),
         document=document,
         versions=versions_of(current_user, document),
         form=form,
         delete_form=delete_form,
+        link_minutes=minutes,
     )
+    # A form's answer that leads to the store counts as one that is sent there.
+    headers = {"Content-Security-Policy": security.policy(form_action=storage.origin())} if minutes else {}
+    return Response(page, headers=headers)
 
 
 # --- to file ----------------------------------------------------------------------------------------------------------

@@ -50,6 +50,19 @@ def answer_with(document: Document, *, save: bool) -> Response:
     return response
 
 
+def link_to(document: Document, minutes: int) -> str:
+    """An address of the object store under which the file can be downloaded for some minutes. Raises Unavailable."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    number, disposition = document.id, f"attachment; {_named(document.name)}"
+    try:
+        return storage.link(stored_of(document), seconds=60 * minutes, disposition=disposition)
+    except (storage.Damaged, storage.Missing) as wrong:
+        _quarantine(app, number, str(wrong))
+        raise Unavailable(NOT_SHOWN) from None
+    except storage.StorageError:
+        raise Unavailable(AWAY) from None
+
+
 def _named(name: str) -> str:
     """A file's name for whoever saves it (RFC 6266): in any script, and in plain letters for what cannot read that."""
     plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in name)
