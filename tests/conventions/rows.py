@@ -108,8 +108,8 @@ def grow(world: World, count: int) -> None:
                 created_at=at,
                 available_at=at,
             )
+            for state in (DocumentStatus.QUARANTINED, DocumentStatus.AVAILABLE)
             for number in numbers
-            for state in (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
         ]
     )
     soon = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
