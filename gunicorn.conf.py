@@ -8,9 +8,9 @@ from clinic import live_stream
 bind = os.environ.get("BIND", f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one per core of the smallest machine
 worker_class = "gthread"
-# A live stream holds a thread for its life. Beyond LIVE_STREAMS a page polls, so 32 threads always remain
-# for ordinary requests: more than the database pool has connections.
-threads = int(os.environ.get("LIVE_STREAMS", "160")) + 32
+# A live stream holds a thread for its life, a file on its way for as long as its line is slow. Beyond LIVE_STREAMS a page polls, and 24
+# files at most come in: with as many that go out 16 threads remain for pages, as many as the database pool has connections.
+threads = int(os.environ.get("LIVE_STREAMS", "160")) + 64
 worker_connections = (
     1000  # of a process: its streams and every browser's idle kept-alive connections, which hold no thread
 )

@@ -25,6 +25,9 @@ from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
+SENT_AT_ONCE = (
+    2  # parts on the wire of one process: more files take turns, so that they take no more of the processor from pages
+)
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
 
@@ -286,6 +289,9 @@ class Incoming:
     def __init__(self, key: str, *, most: int) -> None:
         self.key, self.most, self.size, self.is_finished = key, most, 0, False
         self._client, self._bucket = client(), _bucket()  # a part is sent by a thread without an application
+        self._turns: threading.Semaphore = current_app.extensions.setdefault(
+            "chairside_store_turns", threading.Semaphore(SENT_AT_ONCE)
+        )
         self._filling = bytearray()
         self._whole = hashlib.sha256()
         self._digests: list[str] = []
@@ -378,7 +384,7 @@ class Incoming:
 
     def _sent(self, number: int, body: bytearray) -> tuple[str, str]:
         part = _Part(body)
-        with _asking(self.key):
+        with self._turns, _asking(self.key):
             answer = self._client.upload_part(
                 Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=part
             )

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from clinic import clock, security, settings, storage
-from clinic.blueprints.documents.receiving import SILENCE
+from clinic.blueprints.documents.sending import PATIENCE
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import AuditEvent, AuthSession, Category, Document, DocumentStatus, Projection, Setting
@@ -309,7 +309,7 @@ class TestBytes:
             ours, theirs = socketpair()
             with ours, theirs:
                 kamal.get(f"/patients/{fernando}/documents/{number}/file", environ_overrides={"gunicorn.socket": ours})
-                assert ours.gettimeout() == SILENCE
+                assert ours.gettimeout() == PATIENCE
 
     def test_headers_that_keep_it_harmless(self, app, world, kamal, kept, fernando):
         number = filed(app, world, name="එක්ස්-කිරණ.png")

@@ -24,7 +24,7 @@ from clinic.errors import DomainError, Unavailable
 from clinic.operations.documents import COMING, MIB, Content
 
 log = logging.getLogger(__name__)
-AT_ONCE = 16  # files coming into one process; each holds a thread and two parts of memory
+AT_ONCE = 24  # files coming into one process: 20 on slow lines leave room; each holds a thread and at most two parts of memory
 SILENCE = 60  # seconds without a byte after which whoever sends is given up
 FIELDS = MIB  # bytes of a form beside its file
 MOST_PARTS = 40  # of a form, its file among them

@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, has_request_context, request
 from werkzeug.http import parse_range_header, quote_etag
 
 from clinic import database, storage
-from clinic.blueprints.documents.receiving import SILENCE, wire_of_request
+from clinic.blueprints.documents.receiving import wire_of_request
 from clinic.errors import Unavailable
 from clinic.extensions import db
 from clinic.models import Document
@@ -18,9 +18,8 @@ from clinic.queries.documents import stored_of
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-PIECE = (
-    2**18
-)  # bytes sent at once; who takes none of it for SILENCE is given up, for they would hold a thread and two parts of memory
+PIECE = 2**17  # bytes sent at once
+PATIENCE = 150  # seconds for a piece: who takes less than 900 bytes a second is given up, for they hold a thread and two parts of memory
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
 NOT_SHOWN = (
     "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
@@ -94,7 +93,7 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
     except storage.StorageError:
         raise Unavailable(AWAY) from None
     if wire := wire_of_request():
-        wire.settimeout(SILENCE)  # until the answer ends: then the server sets it anew
+        wire.settimeout(PATIENCE)  # until the answer ends: then the server sets it anew
     return _rest(app, number, chain((first,), coming))
 
 
