@@ -1,22 +1,32 @@
 """Commands of `flask`."""
 
+import getpass
+import os
+import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
 
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
-from clinic import grants, passwords, storage, timer
+from clinic import audit, grants, passwords, storage, timer
 from clinic.errors import DomainError
+from clinic.exports import zipped
 from clinic.extensions import db
-from clinic.formatting import number_of
+from clinic.formatting import bytes_of, number_of
 from clinic.models import Role
 from clinic.operations import chain, chart_versions, reconciling
 from clinic.operations.departments import open_department
 from clinic.operations.jobs import JOBS
 from clinic.operations.jobs import verify_documents as read_anew
 from clinic.operations.people import create_person
+from clinic.text import one_line
 
 
 def init_app(app: Flask) -> None:
@@ -30,6 +40,8 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(verify_charts)
     app.cli.add_command(verify_documents)
     app.cli.add_command(reconcile_documents)
+    app.cli.add_command(export_patient)
+    app.cli.add_command(check_export)
     app.cli.add_command(archive_audit)
     app.cli.add_command(database_grants)
 
@@ -208,6 +220,126 @@ def reconcile_documents(take_unknown: bool) -> None:
     if not found.is_good:
         raise click.ClickException(found.sentence)
     click.echo(found.sentence)
+
+
+@click.command("export-patient")
+@with_appcontext
+@click.argument("code")
+@click.option("--to", "to", required=True, metavar="FILE", help="The zip to write, a new file; - for standard output.")
+@click.option("--reason", required=True, help="Why the record leaves the clinic, and who gets it; kept in the trail.")
+def export_patient(code: str, to: str, reason: str) -> None:
+    """Write the whole record of the patient CODE as one zip: documents, prints of the chart, data, and a page to read it by.
+
+    The exit status is 0 when all of it is there; 3 when the zip is good but something is missing that should be in it, which is named;
+    1 when there is no export, and then no file either.
+    """
+    from clinic.blueprints.chart_versions.documents import print_of
+    from clinic.exports.record import export
+
+    reason = one_line(reason)
+    if not 3 <= len(reason) <= 500:
+        raise click.UsageError("Say the reason in 3 to 500 characters: who asked for the record, and what for.")
+    account = _account()
+    audit.origin.set(audit.Origin(device=f"flask export-patient, {account}"[:255]))
+    try:
+        with _ended_politely(), _new_file(to) as stream:
+            made = export(code, reason=reason, by=account, print_of=print_of, stream=stream, tell=_Telling())
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        raise click.ClickException("Whoever read the export went away. It is not complete.") from None
+    except (DomainError, storage.StorageError) as error:
+        raise click.ClickException(f"{error} Nothing was exported.") from None
+    except DBAPIError:
+        raise click.ClickException("The database broke off. Nothing was exported; try again.") from None
+    except OSError as error:
+        raise click.ClickException(f"{error.strerror or error}. Nothing was exported.") from None
+    click.echo(made.sentence, err=to == "-")
+    if made.faults:
+        sys.exit(3)
+
+
+@click.command("check-export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--manifest", default="", help="SHA-256 of the manifest, as the trail has it: that it is this very export."
+)
+def check_export(file: Path, manifest: str) -> None:
+    """Read an export anew and compare every file with its manifest; the exit status is 1, and each that differs named, when one does."""
+    try:
+        checked = zipped.check(file, digest=manifest, tell=_Telling())
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror or error}.") from None
+    if not checked.is_good:
+        for fault in checked.faults:
+            click.echo(fault, err=True)
+        raise click.ClickException(f"{file} is not as it was exported: {number_of(len(checked.faults), 'fault')}.")
+    left_out = number_of(len(checked.about.get("left_out", ())), "thing")
+    click.echo(
+        f"{file} is as it was exported: {number_of(checked.files, 'file')}, {bytes_of(checked.size)}; {left_out} left out. "
+        f"The manifest's SHA-256 is {checked.digest}."
+    )
+
+
+def _account() -> str:
+    """Who runs this, as far as the machine knows."""
+    try:
+        return f"the account {getpass.getuser()} of this machine"
+    except (KeyError, OSError):
+        return f"the account number {os.getuid()} of this machine"
+
+
+@contextmanager
+def _ended_politely() -> Iterator[None]:
+    """Whoever ends the program by SIGTERM ends it as by Ctrl-C: what is under way is taken back."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _new_file(to: str) -> Iterator[BinaryIO]:
+    """Where an export goes: a file that is there under its name only when it is whole, for its owner alone; or standard output."""
+    if to == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError("A zip is nothing for a terminal. Name a file, or send it on to another program.")
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path, part = Path(to), Path(f"{to}.part")
+    if path.exists():
+        raise click.ClickException(f"{path} is there already. Choose another name.")
+    try:
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise click.ClickException(
+            f"{part} is there already: another export is writing it, or was killed. In that case remove it."
+        ) from None
+    try:
+        with os.fdopen(number, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.rename(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+class _Telling:
+    """How far a long act is, on standard error, once a second: files, bytes, and how fast."""
+
+    def __init__(self) -> None:
+        self.begun = self.told = time.monotonic()
+
+    def __call__(self, files: int, size: int) -> None:
+        now = time.monotonic()
+        if now - self.told >= 1:
+            self.told = now
+            rate = bytes_of(int(size / (now - self.begun)))
+            click.echo(f"  {number_of(files, 'file')}, {bytes_of(size)}, {rate} a second ...", err=True)
 
 
 @click.command("archive-audit")

@@ -520,6 +520,8 @@ _HEIC = _Kind("heic", "image/heic", (".heic", ".heif"), "HEIC picture", _heic)
 _HEIF = _Kind("heic", "image/heif", (".heif", ".heic"), "HEIF picture", _heic)
 _DICOM = _Kind("dicom", "application/dicom", (".dcm", ".dicom", ".ima"), "DICOM file", _dicom)
 _KINDS = (_PDF, _JPEG, _PNG, _WEBP, _TIFF, _HEIC, _HEIF, _DICOM)
+# How files end that are kept, by media type; the first is the usual one.
+SUFFIXES = {kind.media_type: kind.suffixes for kind in _KINDS}
 
 _PICTURE = "This is {}. Save it as PNG and upload that."
 _ARCHIVE = "This is an archive. Unpack it and upload the files in it one by one."

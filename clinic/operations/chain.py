@@ -468,6 +468,20 @@ def _archive_seal(stretch: _Stretch) -> str:
     return hmac.digest(audit.key(), f"archive {' '.join(map(str, told))}".encode(), "sha256").hex()
 
 
+def archived_about(patient_id: int) -> Iterator[list[dict[str, Any]] | DomainError]:
+    """What was archived about a patient, a list of events for each object, oldest first; in the place of an object that is not what
+    was written, the error that says so. Raises StorageError when the store is away."""
+    for stretch in _stretches():
+        try:
+            yield [
+                told
+                for told in (dict(zip(COLUMNS, event, strict=True)) for event in _archived(stretch))
+                if told["patient_id"] == patient_id
+            ]
+        except _Bad as bad:
+            yield DomainError(bad.found.sentence)
+
+
 def _archived(stretch: _Stretch) -> Iterator[Event]:
     """The events of an archived object. Raises _Bad when it is not the one that was written, StorageError when the store is away."""
     try:

@@ -187,6 +187,12 @@ def version_by_code(viewer: User, code: str) -> ChartVersion | None:
     return db.session.execute(found.order_by(ChartVersion.id).limit(1)).scalar_one_or_none()
 
 
+def version_after(patient_id: int, number: int) -> ChartVersion | None:
+    """The version that follows this number (0: the first), with body, author and sign-off; nobody is asked whether they may see it."""
+    later = _versions().where(ChartVersion.patient_id == patient_id, ChartVersion.number > number)
+    return db.session.execute(later.order_by(ChartVersion.number).limit(1)).scalar_one_or_none()
+
+
 def approved_before(patient_id: int, number: int) -> ChartVersion | None:
     """The last approved version before one of this number, with its body."""
     return db.session.execute(
