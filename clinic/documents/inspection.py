@@ -21,6 +21,7 @@ HEAD = 4096  # bytes by which the kind is told
 NEAR = 1024  # bytes in which a browser or a reader looks for something else
 PIECE = 65_536  # bytes that are walked at once, whatever comes at once
 TAIL = 2048  # bytes in which a PDF's end is said
+BEFORE = 512  # bytes that stay at hand when they are walked
 PADDING = 16  # bytes after a picture's end that mean nothing
 MOST_PARTS = 200_000  # segments, chunks or boxes of a file
 MOST_TAGS = 1000  # of a TIFF's header
@@ -75,6 +76,13 @@ class Take:
     size: int
 
 
+@dataclass(frozen=True)
+class Some:
+    """The next `size` bytes, or what is left of the file."""
+
+    size: int
+
+
 @dataclass
 class Skip:
     """Pass over so many bytes."""
@@ -94,7 +102,8 @@ class _Cut(Exception):
     """The file ended before what was asked for."""
 
 
-Walk = Generator[Take | Skip | Find, Any, None]
+Step = Take | Some | Skip | Find
+Walk = Generator[Step, Any, None]
 
 
 class Inspection:
@@ -111,7 +120,7 @@ class Inspection:
         self.flags: list[str] = []
         self._kind: _Kind | None = None
         self._walk: Walk | None = None
-        self._step: Take | Skip | Find = Take(0)
+        self._step: Step = Take(0)
         self._held, self._at = b"", 0  # what is not walked yet begins at `_at`
         self._stop: int | None = None  # where the file ends by its own account
         self._refusal: Refused | None = None
@@ -142,7 +151,8 @@ class Inspection:
     def _piece(self, piece: bytes) -> None:
         self.size += len(piece)
         self.tail = (self.tail + piece)[-TAIL:]
-        self._held, self._at = self._held[self._at :] + piece, 0
+        walked = max(self._at - BEFORE, 0)
+        self._held, self._at = self._held[walked:] + piece, self._at - walked
         if self._kind is None and self.size >= HEAD:
             self._begin()
         if self._kind is not None:
@@ -162,15 +172,19 @@ class Inspection:
         if self._stop is not None and self.size - self._stop > PADDING:
             self.flags.append("has bytes after its end")
 
+    def walk_as(self, kind: "_Kind") -> None:
+        """Walk what comes as this, whatever it begins with."""
+        self._kind, self._walk = kind, kind.walk(self)
+        self._step = next(self._walk)
+
     def _begin(self) -> None:
         try:
-            self._kind = _kind_of(self._held[:HEAD])
+            kind = _kind_of(self._held[:HEAD])
         except Refused as refused:
             raise Refused(_with_advice(refused.sentence, self.taken)) from None
-        if self._kind.type not in self.taken:
-            raise Refused(f"This is a {self._kind.words}, which is not taken here. {_advice(self.taken)}")
-        self._walk = self._kind.walk(self)
-        self._step = next(self._walk)
+        if kind.type not in self.taken:
+            raise Refused(f"This is a {kind.words}, which is not taken here. {_advice(self.taken)}")
+        self.walk_as(kind)
 
     def _go(self, *, is_end: bool = False) -> None:
         """Walk as far as the bytes go."""
@@ -203,16 +217,21 @@ class Inspection:
             self._at += gone
             step.size -= gone
             return None if step.size else b""
-        if there < step.size:
+        size = min(step.size, there) if isinstance(step, Some) and is_end and there else step.size
+        if there < size:
             return None
-        self._at += step.size
-        return self._held[self._at - step.size : self._at]
+        self._at += size
+        return self._held[self._at - size : self._at]
 
     # --- what walks say ---
 
     def stops_here(self, before: int = 0) -> None:
         """The file ended `before` bytes ago; what follows is not of it."""
         self._stop = self.size - (len(self._held) - self._at) - before
+
+    def step_back(self, size: int) -> None:
+        """The last `size` bytes of what was just handed over are walked again."""
+        self._at -= size
 
     def measured(self, width: int, height: int) -> None:
         """The picture's header says so many pixels. Raises Refused when that cannot be, or is too many, or was said otherwise before."""
@@ -437,7 +456,7 @@ def _to_the_end() -> Walk:
 _PDF_FIRST = re.compile(rb"%PDF-[12]\.[0-9]")
 _SPACE = r"[\0\t\n\f\r ]"
 _NAME_ENDS = r"(?![^\0\t\n\f\r ()<>\[\]{}/%])"
-_PDF_LONGEST = 192  # bytes of the longest match with what is looked at behind it
+_PDF_LONGEST = 512  # bytes of the longest match with what is looked at behind it
 
 
 def _name(word: str) -> str:
@@ -449,6 +468,7 @@ def _either_case(hexadecimal: str) -> str:
     return "".join(f"[{char}{char.upper()}]" if char.isalpha() else char for char in hexadecimal)
 
 
+_ABOUT_PACK = 300  # bytes before and behind the name that says that objects are packed
 # Names of two letters occur by chance in packed data; they count only with what may follow them.
 _A_VALUE = rf"(?=[(<%]|{_SPACE}{{1,64}}+[(<%0-9])"
 _PDF_SEEN = {
@@ -459,6 +479,7 @@ _PDF_SEEN = {
     "launch": _name("Launch"),
     "files": "|".join((_name("EmbeddedFiles"), _name("EmbeddedFile"))),
     "xfa": _name("XFA"),
+    "packed": _name("ObjStm") + rf"(?:[^<>]{{0,{_ABOUT_PACK}}}+>>{_SPACE}{{0,64}}+stream\r?\n)?",
 }
 _PDF_FLAGS = {
     "script": "has JavaScript",
@@ -466,7 +487,15 @@ _PDF_FLAGS = {
     "launch": "starts a program",
     "files": "holds files",
     "xfa": "has a form of its own (XFA)",
+    "packed": "is packed in a way that hides what it does",
 }
+# Objects that are packed as nearly all programs pack them: what is in them can be looked at.
+_HOW_PACKED = re.compile(
+    rf"(?:{_SPACE}|/Type{_SPACE}*/ObjStm|/(?:N|First|Length|DL){_SPACE}+[0-9]+|/(?:Length|Extends){_SPACE}+[0-9]+{_SPACE}+[0-9]+{_SPACE}+R"
+    rf"|/Filter{_SPACE}*(?:/FlateDecode|\[{_SPACE}*/FlateDecode{_SPACE}*\]))*+".encode()
+)
+_BLOCK = 1024  # bytes that are unpacked at once, counted from where they begin
+_UNPACKED = 2**24  # bytes that are unpacked of a file
 
 
 @cache
@@ -475,26 +504,71 @@ def _pdf_pattern(kinds: frozenset[str]) -> re.Pattern[bytes]:
     return re.compile(f"/(?=[AEJLOTX#])(?:{names})".encode())
 
 
+class _Objects:
+    """What is seen of a PDF's objects, in the file itself or in those that are packed."""
+
+    def __init__(self) -> None:
+        self.unseen, self.pages, self.room = frozenset(_PDF_SEEN), 0, _UNPACKED
+
+    def walk(self, file: Inspection) -> Walk:
+        """As far as the bytes go."""
+        while True:
+            match = yield Find(_pdf_pattern(self.unseen), _PDF_LONGEST)
+            if match.lastgroup == "page":
+                self.pages += 1
+            else:
+                self.unseen -= {match.lastgroup}
+            if match.lastgroup == "packed" and (yield from self.unpacked(file, match)):
+                self.unseen |= {"packed"}  # it was seen to its end
+            if self.pages > file.limits.pages:
+                raise Refused(
+                    f"This PDF has more than {file.limits.pages:,} pages. Print fewer of them to a PDF and upload that."
+                )
+
+    def unpacked(self, file: Inspection, match: re.Match[bytes]) -> Generator[Step, Any, bool]:
+        """Look into what is packed behind this; answers whether all of it could be seen."""
+        _, begins, before = match.string[max(match.start() - _ABOUT_PACK, 0) : match.start()].rpartition(b"<<")
+        how = before + match[0].rpartition(b">>")[0]
+        if not begins or not match[0].endswith(b"\n") or not _HOW_PACKED.fullmatch(how):
+            return False
+        if b"/Filter" not in how:
+            return True  # not packed: it is walked as it is
+        inflater, inside = zlib.decompressobj(), Inspection("", file.limits)
+        inside.walk_as(_INSIDE)
+        while not inflater.eof:
+            packed = yield Some(_BLOCK)
+            while packed and not inflater.eof:
+                try:
+                    plain = inflater.decompress(packed, PIECE)
+                except zlib.error:
+                    return False
+                self.room -= len(plain)
+                if self.room < 0:
+                    return False
+                inside.feed(plain)
+                packed = inflater.unconsumed_tail
+        file.step_back(len(inflater.unused_data))
+        found = inside.end()
+        self.pages += found.pages or 0
+        self.unseen -= {kind for kind, words in _PDF_FLAGS.items() if words in found.flags}
+        return _PDF_FLAGS["packed"] not in found.flags
+
+
 def _pdf(file: Inspection) -> Walk:
     if not _PDF_FIRST.fullmatch((yield Take(8))):
         raise file.damaged()
-    unseen, pages = frozenset(_PDF_SEEN), 0
+    yield from _seen(file)
+    if b"%%EOF" not in file.tail:
+        raise file.cut_short() from None
+
+
+def _seen(file: Inspection) -> Walk:
+    objects = _Objects()
     try:
-        while True:
-            kind = (yield Find(_pdf_pattern(unseen), _PDF_LONGEST)).lastgroup
-            if kind == "page":
-                pages += 1
-                if pages > file.limits.pages:
-                    raise Refused(
-                        f"This PDF has more than {file.limits.pages:,} pages. Print fewer of them to a PDF and upload that."
-                    )
-            else:
-                unseen -= {kind}
+        yield from objects.walk(file)
     except _Cut:
-        if b"%%EOF" not in file.tail:
-            raise file.cut_short() from None
-    file.pages = pages or None
-    file.flags += [words for kind, words in _PDF_FLAGS.items() if kind not in unseen]
+        file.pages = objects.pages or None
+        file.flags += [words for kind, words in _PDF_FLAGS.items() if kind not in objects.unseen]
 
 
 # --- which kind -------------------------------------------------------------------------------------------------------
@@ -512,6 +586,7 @@ class _Kind:
 
 
 _PDF = _Kind("pdf", "application/pdf", (".pdf",), "PDF", _pdf)
+_INSIDE = _Kind("", "", ("",), "PDF", _seen)
 _JPEG = _Kind("jpeg", "image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG picture", _jpeg)
 _PNG = _Kind("png", "image/png", (".png",), "PNG picture", _png)
 _WEBP = _Kind("webp", "image/webp", (".webp",), "WebP picture", _webp)

@@ -5,6 +5,7 @@ import time
 import tracemalloc
 import unicodedata
 import warnings
+import zlib
 from io import BytesIO
 
 import pytest
@@ -22,7 +23,7 @@ from clinic.documents.inspection import (
     cleaned_name,
     in_words,
 )
-from tests.documents import seeds
+from tests.documents import corpus, seeds
 from tests.soak import daily_seed, share
 
 KEPT = seeds.kept()
@@ -157,6 +158,32 @@ def test_a_name_is_seen_wherever_a_piece_ends(size):
         assert answer.flags == ("holds files",)
 
 
+@pytest.mark.parametrize(
+    "item", [item for item in corpus.FILES if item.verdict != corpus.TOO_LARGE], ids=lambda item: item.name
+)
+def test_the_hostile_corpus(item):
+    """Each verdict as it is written, however the file is cut."""
+    data = item.body(corpus.Canary("127.0.0.1:45678"))
+    verdict = told(item.name, data)
+    if item.verdict == corpus.KEPT:
+        assert isinstance(verdict, Found), verdict
+        assert (verdict.media_type, "; ".join(verdict.flags)) == (item.kind, item.words)
+    else:
+        assert isinstance(verdict, str), verdict
+        assert item.words in verdict
+    for size in (61, 4096) if len(data) < 30_000 else ():
+        assert told(item.name, data, size) == verdict
+
+
+def test_packed_pages_are_counted():
+    pages = b" ".join(b"<< /Type /Page >>" for _ in range(30))
+    data = corpus.pdf_packed(b"/Nothing [%s]" % pages)(corpus.Canary(""))
+    whole = told("a.pdf", data)
+    assert isinstance(whole, Found)
+    assert whole.pages == 31
+    assert "more than 30 pages" in str(told("a.pdf", data, limits=Limits(pages=30)))
+
+
 def test_names_are_not_seen_in_other_names():
     data = seeds.pdf(extra=b"/JSON (x) /Launcher 1 /AAPL:x 2 /XFAx 3 /PageMode /UseNone /JS#43 (x) /Types /Page")
     answer = told("a.pdf", data)
@@ -216,9 +243,13 @@ def test_it_is_refused_before_the_rest_comes():
         inspection.feed(seeds.png(30_000, 30_000, rows=random.Random(5).randbytes(9000))[:4096])
 
 
+_PACKS = b"<</Type/ObjStm/Filter/FlateDecode>>stream\n%s\n" % zlib.compress(bytes(100_000))
+
+
 @pytest.mark.parametrize(
     "piece",
-    [b"/" * 4096, b"/Type " * 700, b"/Type" + b" " * 60, b"/#4a" * 1024, b"/JS (" * 800, b"\xff" * 4096, b"\xff\0" * 2048],
+    [b"/" * 4096, b"/Type " * 700, b"/ObjStm>>stream\n" * 256, _PACKS, b"<</ObjStm" + b" " * 300,
+     b"/Type" + b" " * 60, b"/#4a" * 1024, b"/JS (" * 800, b"\xff" * 4096, b"\xff\0" * 2048],
     ids=lambda piece: repr(piece[:8]),
 )  # fmt: skip
 @pytest.mark.parametrize("start", [KEPT["one.pdf"], KEPT["small.jpg"][:-2]], ids=["pdf", "jpeg"])
@@ -250,7 +281,8 @@ def test_memory_does_not_grow():
 def test_whatever_is_done_to_a_file():
     """Found or Refused, the same however it is cut, in little memory."""
     dice = random.Random(daily_seed())
-    files = [*KEPT.values(), *(data for data, _ in HOSTILE.values() if 0 < len(data) < 30_000)]
+    packed = [item.body(corpus.Canary("")) for item in corpus.FILES if item.name.startswith("packed")]
+    files = [*KEPT.values(), *packed, *(data for data, _ in HOSTILE.values() if 0 < len(data) < 30_000)]
     seen = {"found": 0, "refused": 0}
     for number in range(share(10_000, 400)):
         data = seeds.spoiled(dice, files[number % len(files)], dice.choice(files))

@@ -22,15 +22,22 @@ MARK = b"chairside-signature-of-the-test"
 class Clamd:
     """What clamd is to its client: takes INSTREAM, strictly, and answers. `mood`: in what way it fails instead.
 
-    `took`: the bytes of each file that came to its end.
+    `took`: the bytes of each file that came to its end. `knows`: in what it finds something.
     """
 
-    def __init__(self, place: str | tuple[str, int], mood: str = "", answer: bytes = b"", most: int = 2**24) -> None:
+    def __init__(
+        self,
+        place: str | tuple[str, int],
+        mood: str = "",
+        answer: bytes = b"",
+        most: int = 2**24,
+        knows: bytes = MARK,
+    ) -> None:
         family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
         self.door = socket.socket(family)
         self.door.bind(place)
         self.door.listen()
-        self.mood, self.answer, self.most = mood, answer, most
+        self.mood, self.answer, self.most, self.knows = mood, answer, most, knows
         self.took: list[bytes] = []
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.serve)
@@ -78,7 +85,7 @@ class Clamd:
         elif self.answer:
             wire.sendall(self.answer)
         else:
-            wire.sendall(b"stream: Test.Mark.UNOFFICIAL FOUND\0" if MARK in taken else b"stream: OK\0")
+            wire.sendall(b"stream: Test.Mark.UNOFFICIAL FOUND\0" if self.knows in taken else b"stream: OK\0")
 
     @staticmethod
     def say(wire: socket.socket, words: bytes) -> bool:

@@ -14,13 +14,13 @@ from io import BytesIO
 from typing import IO, Any, cast
 
 from flask import current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
 
 from clinic import storage
 from clinic.documents.inspection import Found, Inspection, Refused, cleaned_name
 from clinic.documents.scan import Outcome, Scan, Verdict
 from clinic.errors import DomainError, Unavailable
+from clinic.formatting import bytes_of
 from clinic.operations.documents import COMING, MIB, Content
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,12 @@ AWAY = "Documents cannot be stored at the moment. Nothing was saved; keep the fi
 
 class TooLong(Exception):  # noqa: N818
     """The upload took longer than any upload may."""
+
+
+class TooLarge(DomainError):
+    """The file is larger than one may be."""
+
+    status = 413
 
 
 @dataclass(frozen=True)
@@ -123,11 +129,16 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
     in `request.form` after.
 
     Raises DomainError when the file is none that is kept, when it is not what was sent, when there is none, or when the store is away;
-    what Werkzeug raises of a body that is too large or was cut off. Whatever is raised, nothing stays in the store.
+    what Werkzeug raises of a form that is no such one or was cut off. Whatever is raised, nothing stays in the store.
     """
     request.max_content_length, request.max_form_parts = most + FIELDS, MOST_PARTS
     if request.mimetype != "multipart/form-data":  # any other would be read into memory
         raise DomainError("Choose a file first.")
+    too_large = TooLarge(
+        f"A file may have {bytes_of(most)} at most, and this has more. An administrator can raise that."
+    )
+    if (request.content_length or 0) > request.max_content_length:
+        raise too_large
     request.form_data_parser_class = _LargeForms
     request.environ["wsgi.input"] = _AsItComes(request.environ["wsgi.input"])
     try:
@@ -148,7 +159,7 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
     except Refused as refused:
         raise DomainError(refused.sentence) from None
     except storage.TooLarge:
-        raise RequestEntityTooLarge from None
+        raise too_large from None
     except (TooLong, TimeoutError):
         raise DomainError("The file came in too slowly and was given up. Try again over a better connection.") from None
     except storage.StorageError as error:
