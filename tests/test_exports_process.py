@@ -24,7 +24,7 @@ from tests.world import build_world
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("storage")]
 MB = 10**6
-LARGE = share(1000, 60) * MB
+LARGE = share(300, 60) * MB
 # The command, and at its end the most memory that it ever held.
 MEASURED = """
 import atexit, pathlib, sys
