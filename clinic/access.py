@@ -66,7 +66,9 @@ class Permission(enum.Enum):
     VIEW_DOCUMENTS = (
         "see a patient's documents; the front desk sees letters, consents and scans, not pictures of the mouth"
     )
-    FILE_DOCUMENTS = "add documents to a patient's record, say what they are, delete and restore them"
+    FILE_DOCUMENTS = (
+        "add documents to a patient's record, say what they are, delete and restore them, ask that they are purged"
+    )
     MANAGE_CHART_KINDS = "make and retire the clinic's own kinds of chart entry"
     BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
     JUDGE_GLASS = "judge whether a record was rightly opened by breaking the glass"

@@ -209,7 +209,9 @@ def _tell_documents(done: int, of: int) -> None:
 
 @click.command("reconcile-documents")
 @with_appcontext
-@click.option("--take-unknown", is_flag=True, help="Take objects away that no row names, however many they are.")
+@click.option(
+    "--take-unknown", is_flag=True, help="Take objects away that no row names: not before somebody knows why."
+)
 def reconcile_documents(take_unknown: bool) -> None:
     """Make documents and object store agree after what was cut off; safe at any time. The exit status is 1 when bytes are missing."""
     try:

@@ -1,6 +1,7 @@
 """Take away one check of who may do what at a time, and see that the tests notice each.
 
-`python scripts/mutate.py [--share N --seed S]`: every mutant, or N of them drawn by S. Prints survivors; exits 1 when there are any.
+`python scripts/mutate.py [--share N --seed S] [--of WORD]`: every mutant, or N of them drawn by S, or those of files with this word in
+their path. Prints survivors; exits 1 when there are any.
 A mutant is one check switched off: a refusal of access.py, a condition of a session's validity, the form's origin, a viewer's
 condition in a query, a view's permission, or a rule on the actor in an operation.
 
@@ -45,6 +46,12 @@ NEAR = {
         "tests/routes/test_chart_versions.py",
         "tests/routes/test_chart_approvals.py",
     ],
+    "clinic/queries/documents.py": [
+        "tests/queries/test_documents.py",
+        "tests/operations/test_documents.py",
+        "tests/operations/test_purge.py",
+    ],
+    "clinic/operations/documents.py": ["tests/operations/test_documents.py", "tests/operations/test_purge.py"],
     "clinic/access.py": [f"tests/routes/test_{name}.py" for name in ("auth", "lock", "account", "people")],
     "clinic/security.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
     "clinic/sessions.py": ["tests/routes/test_lock.py", "tests/routes/test_auth.py"],
@@ -264,9 +271,10 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=0, help="how many mutants; 0 for all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--after", type=int, default=0, help="leave out the first so many")
+    parser.add_argument("--of", default="", help="only those of files with this in their path")
     parser.add_argument("--list", action="store_true", help="only name them")
     options = parser.parse_args()
-    chosen = mutants()
+    chosen = [mutant for mutant in mutants() if options.of in mutant.path]
     total = len(chosen)
     chosen = chosen[options.after :]
     if options.share:

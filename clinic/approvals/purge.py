@@ -3,10 +3,10 @@
 from typing import Any
 
 from clinic.approvals.kind import Item, Kind
-from clinic.formatting import when, words
-from clinic.models import Document, DocumentStatus, User
-from clinic.operations.documents import purge_document, return_purge
-from clinic.queries.documents import purge_for, waiting_ids, waiting_purges
+from clinic.formatting import words
+from clinic.models import Document, User
+from clinic.operations.documents import OWN, how_purge_stands, purge_document, return_purge
+from clinic.queries.documents import ASK_PURGE, last_of_purge, purge_for, waiting_ids, waiting_purges
 
 
 def items(viewer: User) -> list[Item]:
@@ -20,22 +20,26 @@ def item(viewer: User, document_id: int) -> Item | None:
     return _item(document, outcome=_outcome(viewer, document)) if document else None
 
 
-def facts(_viewer: User, _item: Item) -> dict[str, Any]:
-    """Nothing beyond the document itself."""
-    return {}
+def facts(_viewer: User, item: Item) -> dict[str, Any]:
+    """Why it is to be purged."""
+    document: Document = item.row
+    return {"why": document.purge_reason or last_of_purge(document, ASK_PURGE).reason}
 
 
 def _outcome(viewer: User, document: Document) -> str:
-    if document.purged_at is not None:
-        return f"{document.purged_by.name} purged this on {when(document.purged_at)}."
-    if document.status is not DocumentStatus.DELETED:
-        return f"It is {words(document.status)} now: nothing is to be decided."
-    return "You asked for this yourself. Another supervisor decides." if document.purge_asked_by_id == viewer.id else ""
+    if document.purge_asked_by_id is None or not document.is_away:
+        return how_purge_stands(document)
+    return OWN if document.purge_asked_by_id == viewer.id else ""
 
 
 def _item(document: Document, *, outcome: str = "") -> Item:
-    patient, asker = document.patient, document.purge_asked_by
-    assert document.purge_asked_at is not None
+    patient, asker, since = document.patient, document.purge_asked_by, document.purge_asked_at
+    if asker is None:  # it was withdrawn, or returned
+        asked = last_of_purge(document, ASK_PURGE)
+        person_id, person, since = asked.actor_id, asked.name, asked.at
+    else:
+        person_id, person = asker.id, asker.name
+    assert since is not None
     return Item(
         kind=KIND_NAME,
         id=document.id,
@@ -43,13 +47,13 @@ def _item(document: Document, *, outcome: str = "") -> Item:
         word="Purge",
         sentence=f"The {words(document.projection or document.category)} “{document.name}” of {patient.name}, "
         f"{patient.code}, is gone for good",
-        person_id=asker.id,
-        person=asker.name,
+        person_id=person_id,
+        person=person,
         patient=patient,
         code=patient.code,
         is_seen=True,
-        asked_by=asker.name,
-        since=document.purge_asked_at,
+        asked_by=person,
+        since=since,
         row=document,
         is_alone=True,
         outcome=outcome,

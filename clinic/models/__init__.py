@@ -2,7 +2,7 @@
 
 from clinic.models.base import Base
 from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
-from clinic.models.document import PAPERS, Category, Document, DocumentStatus, Projection
+from clinic.models.document import Category, Document, DocumentStatus, Projection, categories_of
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
 from clinic.models.patient import (
@@ -44,7 +44,6 @@ __all__ = [
     "Category",
     "Document",
     "DocumentStatus",
-    "PAPERS",
     "Projection",
     "Chart",
     "ChartEntry",
@@ -106,4 +105,5 @@ __all__ = [
     "User",
     "Visit",
     "VisitStatus",
+    "categories_of",
 ]

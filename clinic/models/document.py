@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Date, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.models.base import TABLE_OPTIONS, Base, Id, identity, link, one_of, references
+from clinic.models.user import Role
 
 
 class Category(enum.StrEnum):
@@ -18,8 +19,12 @@ class Category(enum.StrEnum):
     OTHER = "other"
 
 
-# What the front desk files and sees; pictures of the mouth are clinical.
 PAPERS = (Category.LETTER, Category.CONSENT, Category.SCAN, Category.OTHER)
+
+
+def categories_of(role: Role) -> tuple[Category, ...]:
+    """What people of a role file and find: the front desk papers, for pictures of the mouth are clinical."""
+    return PAPERS if role is Role.RECEPTIONIST else tuple(Category)
 
 
 # What a browser shows in a page.
@@ -62,7 +67,7 @@ class Document(Base):
     description: Mapped[str] = mapped_column(String(500), default="")
     name: Mapped[str] = mapped_column(String(150))  # of the file, as it is offered again
     status: Mapped[DocumentStatus] = mapped_column(one_of(DocumentStatus), default=DocumentStatus.PENDING)
-    why: Mapped[str] = mapped_column(String(300), default="")  # it failed, is in quarantine, was deleted
+    why: Mapped[str] = mapped_column(String(300), default="")  # it failed, is in quarantine, or else was deleted
     key: Mapped[str] = mapped_column(String(80), unique=True)  # random, written once, says nothing
     once: Mapped[str] = mapped_column(String(64), unique=True)  # of the upload: sent twice, it is one document
     media_type: Mapped[str] = mapped_column(String(80), default="")
@@ -96,6 +101,11 @@ class Document(Base):
     def is_readable(self) -> bool:
         """Whether its bytes may be looked at: also before it is restored, or purged."""
         return self.status in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it was deleted and can be restored or purged; it may be in quarantine besides."""
+        return self.deleted_at is not None and self.status in (DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
 
     @property
     def is_picture(self) -> bool:

@@ -24,7 +24,6 @@ from clinic.storage import Damaged, Held, Missing
 PREFIX = "documents/"
 YOUNG = COMING + timedelta(hours=2)
 BATCH = 500
-MOST_UNKNOWN = 25  # objects without any row: more are no accident, but a database restored from a backup
 MOST_MISSING = 25  # documents without their object: more are no accident, but another bucket
 HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
 LATELY = timedelta(days=90)  # a hold, or a store that is away, may last
@@ -33,9 +32,9 @@ Keep = Callable[[], None]
 
 @dataclass
 class Found:
-    """What a reconciliation came upon. `unknown`: objects that no row names and that were left, for they are too many.
+    """What a reconciliation came upon. `unknown`: objects that no row names and that were left.
 
-    `is_elsewhere`: so many documents have no object that none was put into quarantine.
+    `is_elsewhere`: so many documents have no object that it looked for no more, and put none into quarantine.
     """
 
     cut_off: int = 0
@@ -57,14 +56,17 @@ class Found:
             f"{number_of(self.aborted, 'unfinished upload')} aborted",
         ]
         said = f"{', '.join(done)}."
-        if self.missing:
-            said += f" Of {number_of(len(self.missing), 'document')} the bytes are missing: {_listed(self.missing)}."
         if self.is_elsewhere:
-            said += " That is no accident: is it the right bucket? They were left as they are."
+            said += (
+                f" Of the first {len(self.missing)} documents that are not among the objects the bytes are missing: "
+                f"{_listed(self.missing)}. That is no accident: is it the right bucket? All were left as they are."
+            )
+        elif self.missing:
+            said += f" Of {number_of(len(self.missing), 'document')} the bytes are missing: {_listed(self.missing)}."
         if self.unknown:
             said += (
-                f" {number_of(self.unknown, 'object')} belong to no row: was the database restored from a backup? "
-                "They were left; flask reconcile-documents --take-unknown takes them away."
+                f" {number_of(self.unknown, 'object')} named by no row: was the database restored from a backup? "
+                "Left as they are; flask reconcile-documents --take-unknown takes them away."
             )
         return said
 
@@ -74,30 +76,30 @@ def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
     found, old = Found(), clock.now() - YOUNG
     _end_cut_off(found, old, keep)
     _take_thumbnails(keep)
-    for upload in storage.unfinished(PREFIX):
-        if upload.at < old:
-            storage.abort(upload)
-            found.aborted += 1
     unknown: list[Held] = []
     after = ""
     objects = storage.held(PREFIX)
     while True:
         batch = list(islice(objects, BATCH))
         _compare(batch, after, old, found, unknown, keep)
+        if found.is_elsewhere:
+            return found
         if not batch:
             break
         after = batch[-1].key
-    found.is_elsewhere = len(found.missing) > MOST_MISSING
-    if not found.is_elsewhere:
-        for number in found.missing:
-            quarantine_document(number, why=MISSING)
-        keep()
-    if len(unknown) > MOST_UNKNOWN and not take_unknown:
-        found.unknown = len(unknown)
-    else:
+    for number in found.missing:
+        quarantine_document(number, why=MISSING)
+    keep()
+    for upload in storage.unfinished(PREFIX):
+        if upload.at < old:
+            storage.abort(upload)
+            found.aborted += 1
+    if take_unknown:
         for each in unknown:
             storage.delete(each.key)
         found.taken += len(unknown)
+    else:
+        found.unknown = len(unknown)
     return found
 
 
@@ -133,24 +135,24 @@ def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unk
     held = {each.key: each for each in batch}
     within = Document.key > after if not batch else Document.key.between(after, batch[-1].key)
     rows = {row.key: row for row in _rows(within)}
+    may_purge = not settings.read("document_hold")
+    keep()  # nothing is held of the database while the store is asked
     for key, each in held.items():
         row = rows.get(key)
-        if row is not None and row.status is DocumentStatus.PURGED:
-            if not settings.read("document_hold"):
-                storage.delete(key)
-                found.taken += 1
-        elif each.at >= old:
-            continue
-        elif row is None:
-            unknown.append(each)
-        elif row.status is DocumentStatus.FAILED:
+        is_old = each.at < old
+        if row is None:
+            unknown += [each] if is_old else []
+        elif row.status is DocumentStatus.PURGED and may_purge or row.status is DocumentStatus.FAILED and is_old:
             storage.delete(key)
             found.taken += 1
     for key, row in rows.items():
-        is_lost = row.status in HELD and key not in held and row.available_at < old
-        if is_lost and row.status is not DocumentStatus.QUARANTINED and storage.size_of(key) is None:
+        readable = row.status in HELD and row.status is not DocumentStatus.QUARANTINED
+        is_lost = readable and key not in held and row.available_at < old
+        if is_lost and storage.size_of(key) is None:
             found.missing.append(row.id)
-    keep()  # nothing is held of the database while the store is asked for more
+            found.is_elsewhere = len(found.missing) > MOST_MISSING
+            if found.is_elsewhere:
+                return
 
 
 def _rows(within: ColumnElement[bool]) -> Iterator[Any]:

@@ -2,19 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic.extensions import db
-from clinic.models import PAPERS, Assignment, Category, Document, DocumentStatus, Patient, Role, User, Visit
+from clinic.models import AuditEvent, Category, Document, DocumentStatus, Patient, Role, User, Visit, categories_of
 from clinic.models.document import PICTURES
 from clinic.queries.paging import Order, Page, page_of
-from clinic.queries.scope import is_given, is_running, may_see
+from clinic.queries.scope import is_given, may_see
 from clinic.queries.stored import Amount, stored_of_patient
 from clinic.storage import Stored
 
 NEWEST = Order((Document.id,), descending=True)
-NEWER = aliased(Document)
+NEWER, LATER = aliased(Document), aliased(Document)
+# What becomes of the wish that a document is purged; the first is the wish.
+ASK_PURGE = "document.ask_purge"
+PURGE_ACTS = (ASK_PURGE, "document.withdraw_purge", "document.return_purge", "document.restore", "document.purge")
+SHOWN = 60  # of one page
 MOST_VERSIONS = 200
 MOST_VISITS = 50
 MOST_PICTURES = 200
@@ -36,12 +40,12 @@ def documents_of(
     before: int | None = None,
 ) -> Page[Document]:
     """A patient's documents, newest first, of each thing the newest file; or those that were deleted. Two queries at most."""
-    found = _visible(viewer, patient_id).where(_is_away() if deleted else _is_shown())
+    found = _visible(viewer, patient_id).where(_is_away()) if deleted else _shown(viewer, patient_id)
     if category:
         found = found.where(Document.category == category)
     if tooth:
         found = found.where(_of_tooth(tooth))
-    return page_of(found.options(*NAMES), NEWEST, size=60, after=after, before=before)
+    return page_of(found.options(*NAMES), NEWEST, size=SHOWN, after=after, before=before)
 
 
 def document_for(viewer: User, patient_id: int, document_id: int) -> Document | None:
@@ -53,19 +57,24 @@ def document_for(viewer: User, patient_id: int, document_id: int) -> Document | 
 def versions_of(viewer: User, document: Document) -> list[Document]:
     """All files of the same thing, newest first: what this one replaced and what replaced it."""
     rows = _visible(viewer, document.patient_id).options(*NAMES).order_by(Document.id.desc()).limit(MOST_VERSIONS)
-    chain = select(Document.id, Document.replaces_id).where(Document.id == document.id).cte("chain", recursive=True)
-    older = select(Document.id, Document.replaces_id).join(chain, Document.id == chain.c.replaces_id)
-    ids = chain.union(older)
-    up = select(Document.id).where(Document.id == document.id).cte("up", recursive=True)
-    newer = up.union(select(Document.id).join(up, Document.replaces_id == up.c.id))
-    same = Document.id.in_(select(ids.c.id)) | Document.id.in_(select(newer.c.id))
     gone = (DocumentStatus.PENDING, DocumentStatus.FAILED)
-    return list(db.session.execute(rows.where(same, Document.status.not_in(gone))).scalars())
+    same = rows.where(_is_same(document.patient_id, document.id), Document.status.not_in(gone))
+    return list(db.session.execute(same).scalars())
+
+
+def newer_of(document: Document) -> Document | None:
+    """The newest file of the same thing that is there and newer than this one, of any kind; for a rule, not to be shown."""
+    found = select(Document).where(
+        _is_same(document.patient_id, document.id),
+        Document.id > document.id,
+        Document.status == DocumentStatus.AVAILABLE,
+    )
+    return db.session.execute(found.order_by(Document.id.desc()).limit(1)).scalar_one_or_none()
 
 
 def counts_of(viewer: User, patient_id: int) -> dict[Category, int]:
     """How many documents of each category a patient has that the viewer may see."""
-    shown = _visible(viewer, patient_id).where(_is_shown())
+    shown = _shown(viewer, patient_id)
     counted = shown.with_only_columns(Document.category, func.count().label("number")).group_by(Document.category)
     return {row.category: row.number for row in db.session.execute(counted)}
 
@@ -75,12 +84,13 @@ def amounts_of(viewer: User, patient_id: int) -> tuple[Amount, Amount]:
     return stored_of_patient(_visible(viewer, patient_id))
 
 
-def visits_to_choose(patient_id: int, chosen: int | None = None) -> list[Visit]:
-    """The patient's latest visits, newest first, and the one that is chosen already: of a patient whom the viewer was shown."""
-    latest = select(Visit).where(Visit.patient_id == patient_id).order_by(Visit.starts_at.desc(), Visit.id.desc())
-    visits = list(db.session.execute(latest.limit(MOST_VISITS)).scalars())
+def visits_to_choose(viewer: User, patient_id: int, chosen: int | None = None) -> list[Visit]:
+    """The patient's latest visits, newest first, and the one that is chosen already; none of a patient whom the viewer may not see."""
+    theirs = select(Visit).where(Visit.patient_id == patient_id, may_see(viewer, Visit.patient_id))
+    latest = theirs.order_by(Visit.starts_at.desc(), Visit.id.desc()).limit(MOST_VISITS)
+    visits = list(db.session.execute(latest).scalars())
     if chosen is not None and all(visit.id != chosen for visit in visits):
-        visits.append(db.session.get_one(Visit, chosen))
+        visits += db.session.execute(theirs.where(Visit.id == chosen)).scalars()
     return visits
 
 
@@ -94,7 +104,7 @@ def pictures_of(viewer: User, patient_id: int) -> list[Document]:
 
 def number_of_tooth(viewer: User, patient_id: int, tooth: str) -> int:
     """How many documents of a patient are of this tooth, by its key: as many as the list of them shows."""
-    found = _visible(viewer, patient_id).where(_is_shown(), _of_tooth(tooth))
+    found = _shown(viewer, patient_id).where(_of_tooth(tooth))
     return db.session.scalar(found.with_only_columns(func.count())) or 0
 
 
@@ -110,25 +120,38 @@ def waiting_ids(viewer: User) -> Select[int]:
 
 
 def purge_for(viewer: User, document_id: int) -> Document | None:
-    """One document whose purge is the viewer's to decide, or was."""
-    theirs = viewer.role is Role.SUPERVISOR
-    asked = Document.purge_asked_by_id.is_not(None)
-    found = select(Document).where(Document.id == document_id, asked, may_see(viewer, Document.patient_id))
-    return db.session.execute(_whole(found)).scalar_one_or_none() if theirs else None
+    """One document of which somebody wanted it purged and the viewer decides, or would have."""
+    found = select(Document).where(Document.id == document_id, decides_purge(viewer))
+    document = db.session.execute(_whole(found)).scalar_one_or_none()
+    return document if document and (document.purge_asked_by_id or last_of_purge(document, ASK_PURGE)) else None
 
 
-def departments_of(patient_id: int) -> Select[Any]:
-    """The departments of those to whom a patient is assigned."""
-    held = select(User.department_id).join(Assignment, Assignment.user_id == User.id).where(is_running())
-    return held.where(Assignment.patient_id == patient_id, User.department_id.is_not(None)).distinct()
+def last_of_purge(document: Document, *acts: str) -> Any:
+    """The last thing that was done about purging a document, as the trail has it, with `name` of who did it; None when nothing was."""
+    done = (
+        select(AuditEvent.act, AuditEvent.at, AuditEvent.reason, AuditEvent.actor_id, User.name)
+        .join(User, User.id == AuditEvent.actor_id)
+        .where(
+            AuditEvent.act.in_(acts or PURGE_ACTS),
+            AuditEvent.patient_id == document.patient_id,
+            AuditEvent.subject == f"document:{document.id}",
+        )
+    )
+    return db.session.execute(done.order_by(AuditEvent.id.desc()).limit(1)).one_or_none()
+
+
+def decides_purge(viewer: User) -> ColumnElement[bool]:
+    """The condition under which a document is the viewer's to purge, when somebody else asks for it: a supervisor's, of their patients."""
+    return is_given(viewer, Document.patient_id) if viewer.role is Role.SUPERVISOR else false()
 
 
 def _waiting(viewer: User) -> Select[Any]:
     return select(Document).where(
-        Document.status == DocumentStatus.DELETED,
+        _is_away(),
+        Document.purged_at.is_(None),
         Document.purge_asked_by_id.is_not(None),
         Document.purge_asked_by_id != viewer.id,
-        is_given(viewer, Document.patient_id) if viewer.role is Role.SUPERVISOR else false(),
+        decides_purge(viewer),
     )
 
 
@@ -147,10 +170,40 @@ def _visible(viewer: User, patient_id: int) -> Select[Any]:
     )
 
 
-def _is_shown() -> ColumnElement[bool]:
-    """What lists, counts and teeth show: of each thing the newest file that can be read, and what is in quarantine."""
-    shown = (DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED)
-    return and_(Document.status.in_(shown), Document.deleted_at.is_(None), ~_newer().exists())
+def _shown(viewer: User, patient_id: int) -> Select[Any]:
+    """What lists, counts and teeth show: of each thing the newest file that can be read, and what is in quarantine.
+
+    Newest is what was added last. What is away, is in quarantine or is of no kind for the viewer stands in front of nothing.
+    """
+    thing = _things(patient_id)
+    newest = (
+        select(thing.c.first, func.max(NEWER.id).label("id"))
+        .join(NEWER, NEWER.id == thing.c.id)
+        .where(NEWER.status == DocumentStatus.AVAILABLE, NEWER.category.in_(categories_of(viewer.role)))
+        .group_by(thing.c.first)
+        .subquery()
+    )
+    shown = Document.status.in_((DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED))
+    return (
+        _visible(viewer, patient_id)
+        .where(shown, Document.deleted_at.is_(None), or_(newest.c.id.is_(None), Document.id >= newest.c.id))
+        .join(thing, thing.c.id == Document.id)
+        .outerjoin(newest, newest.c.first == thing.c.first)
+    )
+
+
+def _things(patient_id: int) -> CTE:
+    """Every file of a patient (`id`) with the first file of the same thing (`first`)."""
+    firsts = select(Document.id, Document.id.label("first"))
+    thing = firsts.where(Document.patient_id == patient_id, Document.replaces_id.is_(None)).cte("thing", recursive=True)
+    return thing.union_all(select(LATER.id, thing.c.first).join(thing, LATER.replaces_id == thing.c.id))
+
+
+def _is_same(patient_id: int, document_id: int) -> ColumnElement[bool]:
+    """Whether a file is of the same thing as this one, itself too."""
+    thing = _things(patient_id)
+    first = select(thing.c.first).where(thing.c.id == document_id).scalar_subquery()
+    return Document.id.in_(select(thing.c.id).where(thing.c.first == first))
 
 
 def _is_away() -> ColumnElement[bool]:
@@ -164,9 +217,4 @@ def _of_tooth(tooth: str) -> ColumnElement[bool]:
 
 
 def _of_their_kind(viewer: User) -> ColumnElement[bool]:
-    return Document.category.in_(PAPERS if viewer.role is Role.RECEPTIONIST else tuple(Category))
-
-
-def _newer() -> Select[Any]:
-    """The newer file of the same thing, while it can be read: else the former one is shown again."""
-    return select(NEWER.id).where(NEWER.replaces_id == Document.id, NEWER.status == DocumentStatus.AVAILABLE)
+    return Document.category.in_(categories_of(viewer.role))

@@ -15,7 +15,7 @@ only_looking: ContextVar[bool] = ContextVar("only_looking", default=False)
 
 # Aliases, made once: a grant must not take a table of the query it is put into for its own.
 ASSIGNMENT, STUDENT, VISIT = aliased(Assignment), aliased(User), aliased(Visit)
-UNOWNED, GLASS = aliased(Unowned), aliased(BrokenGlass)
+UNOWNED, GLASS, SUPERVISOR = aliased(Unowned), aliased(BrokenGlass), aliased(User)
 
 
 def visible_patients(viewer: User) -> Select[Patient]:
@@ -33,7 +33,14 @@ def is_given(viewer: User, patient_id: InstrumentedAttribute[int]) -> ColumnElem
     return true() if sees_everyone(viewer) else _any_of(_given(viewer), patient_id)
 
 
-def _any_of(grants: list[Select[int]], patient_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+def supervisors_given(patient_id: int) -> Select[int, int | None]:
+    """The `id` and `department_id` of every supervisor at work who is given the patient, as `is_given` tells it of each."""
+    return select(SUPERVISOR.id, SUPERVISOR.department_id).where(
+        SUPERVISOR.role == Role.SUPERVISOR, SUPERVISOR.active, _any_of(_given_to_supervisor(SUPERVISOR), patient_id)
+    )
+
+
+def _any_of(grants: list[Select[int]], patient_id: InstrumentedAttribute[int] | int) -> ColumnElement[bool]:
     granted = [grant.where(grant.selected_columns[0] == patient_id).exists() for grant in grants]
     return or_(*granted) if granted else false()
 
@@ -64,25 +71,31 @@ def _grants(viewer: User) -> list[Select[int]]:
 
 
 def _given(viewer: User) -> list[Select[int]]:
-    assignment, student, visit, unowned = ASSIGNMENT, STUDENT, VISIT, UNOWNED
-    own = select(assignment.patient_id).where(assignment.user_id == viewer.id, is_running(assignment))
     if viewer.role is Role.STUDENT:
-        return [own]
-    if viewer.role is Role.SUPERVISOR:
-        of_department = (
-            select(assignment.patient_id)
-            .join(student, assignment.user_id == student.id)
-            .where(_of_department(student, viewer), is_running(assignment))
-        )
-        under_them = select(visit.patient_id).where(
-            visit.supervisor_id == viewer.id, visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED))
-        )
-        present = select(visit.patient_id).where(
-            visit.status == VisitStatus.ARRIVED, visit.department_id == viewer.department_id
-        )
-        left = select(unowned.patient_id).where(unowned.department_id == viewer.department_id)
-        return [own, of_department, under_them, present, left]
-    return []
+        return [_assigned(viewer)]
+    return _given_to_supervisor(viewer) if viewer.role is Role.SUPERVISOR else []
+
+
+def _assigned(viewer: User | type[User]) -> Select[int]:
+    return select(ASSIGNMENT.patient_id).where(ASSIGNMENT.user_id == viewer.id, is_running(ASSIGNMENT))
+
+
+def _given_to_supervisor(viewer: User | type[User]) -> list[Select[int]]:
+    """`viewer`: a supervisor, or the table of people of a query around this, for each of its rows."""
+    assignment, student, visit, unowned = ASSIGNMENT, STUDENT, VISIT, UNOWNED
+    of_department = (
+        select(assignment.patient_id)
+        .join(student, assignment.user_id == student.id)
+        .where(_of_department(student, viewer), is_running(assignment))
+    )
+    under_them = select(visit.patient_id).where(
+        visit.supervisor_id == viewer.id, visit.status.in_((VisitStatus.SCHEDULED, VisitStatus.ARRIVED))
+    )
+    present = select(visit.patient_id).where(
+        visit.status == VisitStatus.ARRIVED, visit.department_id == viewer.department_id
+    )
+    left = select(unowned.patient_id).where(unowned.department_id == viewer.department_id)
+    return [_assigned(viewer), of_department, under_them, present, left]
 
 
 def _by_glass(viewer: User) -> Select[int]:
@@ -123,5 +136,5 @@ def is_running(assignment: type[Assignment] = Assignment) -> ColumnElement[bool]
     return and_(assignment.starts_at <= at, or_(assignment.ends_at.is_(None), assignment.ends_at > at))
 
 
-def _of_department(student: type[User], viewer: User) -> ColumnElement[bool]:
+def _of_department(student: type[User], viewer: User | type[User]) -> ColumnElement[bool]:
     return and_(student.role == Role.STUDENT, student.department_id == viewer.department_id)

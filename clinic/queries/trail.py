@@ -8,6 +8,7 @@ from clinic import clock
 from clinic.extensions import db
 from clinic.models import AuditEvent, User
 
+STILL = timedelta(minutes=15)  # for which what was opened of a patient stands for what its page shows besides
 LATELY = timedelta(minutes=1)  # of what is asked at each keystroke, the first in this time is told
 
 
@@ -22,3 +23,12 @@ def read_lately(viewer: User, act: str) -> bool:
     )
     at = db.session.execute(select(func.max(last.c.at)).where(last.c.act == act)).scalar_one()
     return at is not None and at >= clock.now() - LATELY
+
+
+def opened_lately(viewer: User, patient_id: int) -> bool:
+    """Whether the trail has anything of the viewer about this patient within `STILL`. One query."""
+    theirs = select(func.max(AuditEvent.id)).where(
+        AuditEvent.patient_id == patient_id, AuditEvent.actor_id == viewer.id
+    )
+    at = db.session.execute(select(AuditEvent.at).where(AuditEvent.id == theirs.scalar_subquery())).scalar_one_or_none()
+    return at is not None and at >= clock.now() - STILL

@@ -6,14 +6,16 @@ import pytest
 from sqlalchemy import delete
 
 from clinic import clock, kept, settings, storage
-from clinic.approvals.inbox import approve_several, inbox_of, item_for, number_waiting
+from clinic.approvals.inbox import KINDS, approve_several, inbox_of, item_for, number_waiting
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
-from clinic.models import Document, DocumentStatus, Notice, Setting
+from clinic.models import Assignment, Category, Document, DocumentStatus, Notice, Setting, Unowned, VisitStatus
 from clinic.operations import reconciling
 from clinic.operations.documents import (
+    Said,
     ask_purge,
     delete_document,
+    describe_document,
     purge_document,
     restore_document,
     return_purge,
@@ -104,6 +106,102 @@ def test_withdrawn_or_restored_nobody_decides_any_more(world, asked):
     assert number_waiting(world.user("silva")) == 0
     with pytest.raises(Conflict):
         purge_document(restored.id, version=restored.version, actor=world.user("silva"))
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("withdrawn", "Kamal Dias withdrew this on"),
+        ("returned", "“It is hers”"),
+        ("restored", "Kamal Dias restored the document on"),
+        ("purged", "Dr Sunil Silva purged this on"),
+    ],
+)
+def test_whoever_has_it_open_reads_what_became_of_it(world, asked, how, says):
+    kamal, silva, version = world.user("kamal"), world.user("silva"), asked.version
+    if how == "withdrawn":
+        withdraw_purge(asked.id, version=version, actor=kamal)
+    elif how == "returned":
+        return_purge(asked.id, version=version, reason="It is hers", actor=silva)
+    elif how == "restored":
+        restore_document(asked.id, version=version, actor=kamal)
+    else:
+        purge_document(asked.id, version=version, actor=silva)
+    item = item_for(silva, "purge", asked.id)
+    assert says in item.outcome
+    assert (item.asked_by, item.since) == ("Kamal Dias", item.since)
+    assert KINDS["purge"].facts(silva, item)["why"] == WHY
+    with pytest.raises(Conflict, match=says):
+        purge_document(asked.id, version=version, actor=second_supervisor(world))
+    assert item_for(world.user("sato"), "purge", asked.id) is None
+    assert number_waiting(silva) == 0
+
+
+def test_what_nobody_ever_wanted_purged_is_no_item(world, deleted):
+    assert item_for(world.user("silva"), "purge", deleted.id) is None
+
+
+class TestWhoHears:
+    """Every supervisor who may be shown it hears of it at once, and nobody of what changes nothing in approvals."""
+
+    @staticmethod
+    def heard(session):
+        return {topic for topic in session.info.pop("nudges", {}) if not topic.startswith("person:")}
+
+    def of(self, world, *names):
+        return {f"approvals:{world.departments[name]}" for name in names}
+
+    def test_only_what_is_about_purging_is_heard(self, world, session):
+        session.info.pop("nudges", None)
+        kamal, silva = world.user("kamal"), world.user("silva")
+        document = file_document(world)
+        describe_document(document.id, version=document.version, said=Said(Category.OTHER), actor=kamal)
+        delete_document(document.id, version=document.version, reason=WHY, actor=kamal)
+        restore_document(document.id, version=document.version, actor=kamal)
+        delete_document(document.id, version=document.version, reason=WHY, actor=kamal)
+        assert self.heard(session) == set()
+        for act in (
+            lambda: ask_purge(document.id, version=document.version, reason=WHY, actor=kamal),
+            lambda: withdraw_purge(document.id, version=document.version, actor=kamal),
+            lambda: ask_purge(document.id, version=document.version, reason=WHY, actor=kamal),
+            lambda: return_purge(document.id, version=document.version, reason="No", actor=silva),
+            lambda: ask_purge(document.id, version=document.version, reason=WHY, actor=kamal),
+            lambda: restore_document(document.id, version=document.version, actor=kamal),
+        ):
+            act()
+            assert self.heard(session) == self.of(world, "restorative")
+
+    def test_who_is_given_the_patient_by_a_visit_or_for_want_of_an_owner_hears(self, world, deleted, session):
+        visit = world.visit("fernando")
+        visit.supervisor_id = world.people["sato"]
+        session.flush()
+        asked = ask_purge(deleted.id, version=deleted.version, reason=WHY, actor=world.user("kamal"))
+        assert self.heard(session) == self.of(world, "restorative", "orthodontics")
+        session.execute(delete(Assignment))
+        withdraw_purge(asked.id, version=asked.version, actor=world.user("kamal"))
+        assert self.heard(session) == self.of(world, "orthodontics")
+        visit.status = VisitStatus.CANCELLED
+        session.add(
+            Unowned(
+                patient_id=asked.patient_id,
+                department_id=world.departments["restorative"],
+                from_id=world.people["kamal"],
+                since=clock.now(),
+            )
+        )
+        session.flush()
+        ask_purge(asked.id, version=asked.version, reason=WHY, actor=world.user("kamal"))
+        assert self.heard(session) == self.of(world, "restorative")
+
+    def test_a_supervisor_without_a_department_hears_for_themself(self, world, deleted, session):
+        ines = second_supervisor(world)
+        ines.department_id = None
+        visit = world.visit("fernando")
+        visit.supervisor_id = ines.id
+        session.flush()
+        ask_purge(deleted.id, version=deleted.version, reason=WHY, actor=world.user("kamal"))
+        assert f"person:{ines.id}" in session.info["nudges"]
+        assert number_waiting(ines) == 1
 
 
 @pytest.mark.parametrize(

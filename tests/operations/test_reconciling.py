@@ -8,8 +8,8 @@ from clinic import clock, storage
 from clinic.extensions import db
 from clinic.models import Document, DocumentStatus, JobRun, Notice
 from clinic.operations import reconciling
-from clinic.operations.documents import begin_document, delete_document, quarantine_document
-from clinic.operations.reconciling import MOST_MISSING, MOST_UNKNOWN, YOUNG
+from clinic.operations.documents import begin_document, delete_document, fail_document, quarantine_document
+from clinic.operations.reconciling import MOST_MISSING, YOUNG
 from tests.filed import file_document, png
 from tests.stores import kept_in
 
@@ -74,30 +74,47 @@ class TestOld:
         assert (again.cut_off, again.taken, again.aborted, again.is_good) == (0, 0, 0, True)
         assert list(storage.unfinished("documents/")) == []
 
-    def test_objects_of_nobody_are_taken_away_and_documents_stay(self, world, kept):
+    @pytest.mark.parametrize("number", [1, 40])
+    def test_objects_of_nobody_are_left_and_told_until_somebody_says_so(self, world, kept, number):
+        """However few: the documents that came in after a backup that was restored are among them."""
         one = file_document(world, into_store=True)
         gone = file_document(world, body=png(2, 2), into_store=True)
         delete_document(gone.id, version=gone.version, reason="Twice", actor=world.user("kamal"))
         db.session.commit()
-        storage.put_once("documents/zzzz", b"x")
-        storage.put_once("documents/0000", b"x")
+        for each in range(number):
+            storage.put_once(f"documents/unknown{each:03}", b"x")
         with self.old():
             found = run()
-        assert found.taken == 2
-        assert sorted(storage.keys("documents/")) == sorted([one.key, gone.key])
-        assert found.is_good
-
-    def test_too_many_unknown_objects_are_left_and_told(self, world, kept):
-        for number in range(MOST_UNKNOWN + 1):
-            storage.put_once(f"documents/unknown{number:03}", b"x")
-        with self.old():
-            found = run()
-            assert found.unknown == MOST_UNKNOWN + 1
+            assert (found.taken, found.unknown, found.is_good) == (0, number, False)
             assert "restored from a backup" in found.sentence
-            assert len(list(storage.keys("documents/"))) == MOST_UNKNOWN + 1
+            assert len(list(storage.keys("documents/"))) == number + 2
             taken = reconciling.reconcile(db.session.commit, take_unknown=True)
-        assert taken.taken == MOST_UNKNOWN + 1
-        assert list(storage.keys("documents/")) == []
+        assert (taken.taken, taken.unknown, taken.is_good) == (number, 0, True)
+        assert sorted(storage.keys("documents/")) == sorted([one.key, gone.key])
+
+    def test_no_connection_to_the_database_is_held_while_the_store_is_asked(self, world, kept, monkeypatch):
+        failed, lost = pending(world), file_document(world, into_store=True)
+        fail_document(failed.id, why="It was cut off.")
+        db.session.commit()
+        storage.put_once(failed.key, b"x")
+        storage.delete(lost.key)
+        held = []
+
+        def watched(name):
+            real = getattr(storage, name)
+
+            def ask(*given):
+                held.append((name, db.session().in_transaction()))
+                return real(*given)
+
+            monkeypatch.setattr(storage, name, ask)
+
+        watched("delete")
+        watched("size_of")
+        with self.old():
+            found = run()
+        assert (found.taken, found.missing) == (1, [lost.id])
+        assert sorted(held) == [("delete", False), ("size_of", False)]
 
     def test_a_document_without_its_bytes_is_named_and_nobody_reads_it(self, world, kept):
         there, lost = file_document(world, into_store=True), file_document(world, body=png(2, 2), into_store=True)
@@ -112,14 +129,26 @@ class TestOld:
         told = db.session.query(Notice).filter_by(user_id=world.people["adel"]).one()
         assert told.kind == "document.quarantine"
 
-    def test_when_nearly_all_is_missing_it_is_another_bucket_and_nothing_is_touched(self, world, kept):
-        ids = [file_document(world, body=png(width, 2)).id for width in range(1, MOST_MISSING + 2)]
+    def test_when_nearly_all_is_missing_it_is_another_bucket_and_nothing_is_touched(self, world, kept, monkeypatch):
+        ids = [file_document(world, body=png(width, 2)).id for width in range(1, MOST_MISSING + 30)]
         db.session.commit()
+        storage.put_once("documents/of-somebody-else", b"x")
+        left_open("documents/open")
+        asked = []
+
+        def size_of(key, real=storage.size_of):
+            asked.append(key)
+            return real(key)
+
+        monkeypatch.setattr(storage, "size_of", size_of)
         with self.old():
-            found = run()
-        assert found.missing == ids
+            found = reconciling.reconcile(db.session.commit, take_unknown=True)
+        assert len(found.missing) == len(asked) == MOST_MISSING + 1
+        assert set(found.missing) <= set(ids)
         assert not found.is_good
         assert "right bucket" in found.sentence
+        assert (found.taken, found.aborted) == (0, 0)
+        assert list(storage.keys("documents/")) == ["documents/of-somebody-else"]
         assert {db.session.get(Document, each).status for each in ids} == {DocumentStatus.AVAILABLE}
 
     def test_what_arrives_at_the_last_moment_keeps_its_bytes(self, world, kept, monkeypatch):

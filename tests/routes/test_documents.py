@@ -4,18 +4,16 @@ import hashlib
 import re
 from dataclasses import replace
 from io import BytesIO
-from socket import socketpair
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select, update
 
 from clinic import clock, security, settings, storage
-from clinic.blueprints.documents.sending import PATIENCE
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import AuditEvent, AuthSession, Category, Document, DocumentStatus, Projection, Setting
-from clinic.operations.documents import Said, begin_document, quarantine_document
+from clinic.operations.documents import Content, Said, ask_purge, begin_document, delete_document, quarantine_document
 from clinic.storage import PART
 from tests.filed import PDF, file_document, newest, png, send, upload_address
 from tests.person import Person
@@ -307,14 +305,6 @@ class TestBytes:
         assert kamal.get(address, headers={"Range": f"bytes={len(body)}-"}).status_code == 416
         assert kamal.get(address, headers={"Range": "bytes=-3"}).data == body[-3:]
 
-    def test_who_takes_nothing_is_given_up(self, app, world, kamal, weed, fernando):
-        with kept_in(app, weed):
-            number = filed(app, world)
-            ours, theirs = socketpair()
-            with ours, theirs:
-                kamal.get(f"/patients/{fernando}/documents/{number}/file", environ_overrides={"gunicorn.socket": ours})
-                assert ours.gettimeout() == PATIENCE
-
     def test_headers_that_keep_it_harmless(self, app, world, kamal, kept, fernando):
         number = filed(app, world, name="එක්ස්-කිරණ.png")
         answer = kamal.get(f"/patients/{fernando}/documents/{number}/download")
@@ -374,6 +364,31 @@ class TestThumbnail:
             assert first.data.startswith(b"\xff\xd8")
             monkeypatch.setattr("clinic.blueprints.documents.thumbnails.picture_of", None)
             assert kamal.get(address).data == first.data
+
+    def test_fetched_by_its_address_alone_it_is_told(self, app, world, kamal, fernando):
+        with app.app_context():
+            number = file_document(world, body=PDF, name="letter.pdf").id
+            db.session.commit()
+
+        def told() -> list[str]:
+            with app.app_context():
+                of_patient = select(AuditEvent.act).where(
+                    AuditEvent.patient_id == fernando, AuditEvent.act.like("read.%")
+                )
+                return list(db.session.scalars(of_patient.order_by(AuditEvent.id)))
+
+        at = f"/patients/{fernando}/documents"
+        for _ in range(2):
+            assert kamal.get(f"{at}/{number}/thumbnail").status_code == 204
+        assert told() == []  # kamal has filed it a moment ago
+        other = Person(app, world.people["silva"])
+        for _ in range(2):
+            other.get(f"{at}/{number}/thumbnail")
+        assert told() == ["read.documents.thumbnail"]
+        desk = Person(app, world.people["ruwan"])
+        desk.get(at)
+        desk.get(f"{at}/{number}/thumbnail")
+        assert told() == ["read.documents.thumbnail", "read.documents.index"]
 
     def test_what_has_no_picture_has_none(self, app, world, kamal, weed, fernando):
         with kept_in(app, weed):
@@ -444,6 +459,72 @@ class TestWhatItIs:
             number = file_document(world).id
             db.session.commit()
         return number
+
+
+class TestQuarantine:
+    """What the scanner put into quarantine."""
+
+    @pytest.fixture
+    def number(self, app, world, kamal, weed, fernando, monkeypatch) -> int:
+        monkeypatch.setattr("clinic.blueprints.documents.receiving._content", self.dangerous)
+        with kept_in(app, weed):
+            answer = send(kamal, upload_address(kamal, fernando), PDF, "letter.pdf", category="letter")
+            assert answer.headers["Location"].endswith("?added=quarantined")
+            page = kamal.get(answer.headers["Location"]).text
+        assert "The file came in and is in quarantine" in page
+        assert "Eicar" in page
+        assert "The file is in the record" not in page
+        return row(app).id
+
+    @staticmethod
+    def dangerous(stored, found, scan):
+        return Content(stored, found.media_type, danger="The scanner found Eicar in it.")
+
+    def test_whoever_added_it_deletes_and_restores_it_and_two_purge_it(self, app, browser_of, kamal, fernando, number):
+        at = f"/patients/{fernando}/documents/{number}"
+        assert kamal.post(f"{at}/delete", {"version": "2", "reason": "Harmful"}).status_code == 303
+        assert "and is in quarantine again then" not in kamal.get(at).text
+        assert kamal.post(f"{at}/restore", {"version": "3"}).status_code == 303
+        assert row(app, number).status is DocumentStatus.QUARANTINED
+        assert "and is in quarantine again then" in kamal.get(at).text
+        assert kamal.post(f"{at}/delete", {"version": "4", "reason": "Harmful"}).status_code == 303
+        assert kamal.post(f"{at}/ask-purge", {"version": "5", "reason": ""}).status_code == 422
+        assert kamal.post(f"{at}/ask-purge", {"version": "5", "reason": "Harmful"}).status_code == 303
+        silva = browser_of("silva")
+        page = silva.get(f"/approvals/purge/{number}").text
+        assert re.search(r"<dt>Purged because</dt><dd>“<bdi>Harmful</bdi>”", page)
+        assert "The scanner found Eicar" in page
+        assert silva.post(f"/approvals/purge/{number}/approve", {"version": "6"}).status_code == 303
+        assert row(app, number).status is DocumentStatus.PURGED
+
+    def test_others_are_not_offered_to_delete_it(self, app, ruwan, fernando, number):
+        at = f"/patients/{fernando}/documents/{number}"
+        assert f'action="{at}/delete"' not in ruwan.get(at).text
+        answer = ruwan.post(f"{at}/delete", {"version": "2", "reason": "Harmful"})
+        assert answer.status_code == 422
+        assert "whoever added it" in answer.text
+
+
+class TestPurge:
+    def test_who_decides_reads_what_became_of_it_meanwhile(self, app, world, kamal, browser_of, fernando):
+        with app.app_context():
+            document = file_document(world)
+            actor = world.user("kamal")
+            delete_document(document.id, version=document.version, reason="Wrong", actor=actor)
+            ask_purge(document.id, version=document.version, reason="Wrong", actor=actor)
+            number = document.id
+            db.session.commit()
+        silva, at = browser_of("silva"), f"/approvals/purge/{number}"
+        assert silva.get(at).status_code == 200
+        withdrawn = {"version": "4"}
+        assert kamal.post(f"/patients/{fernando}/documents/{number}/withdraw-purge", withdrawn).status_code == 303
+        late = silva.post(f"{at}/approve", {"version": "4"})
+        assert late.status_code == 409
+        assert "Kamal Dias withdrew this on" in late.text
+        page = silva.get(at)
+        assert page.status_code == 200
+        assert "Kamal Dias withdrew this on" in page.text
+        assert f'action="{at}/approve"' not in page.text
 
 
 class TestWho:
@@ -517,6 +598,17 @@ class TestWho:
             number = begin_document(world.patient("fernando"), once="a" * 64, actor=world.user("kamal")).id
             db.session.commit()
         assert kamal.get(f"/patients/{fernando}/documents/{number}").status_code == 404
+
+    def test_the_list_refetches_the_page_of_it_that_is_shown(self, app, world, kamal, fernando, monkeypatch):
+        monkeypatch.setattr("clinic.queries.documents.SHOWN", 2)
+        with app.app_context():
+            ids = [file_document(world, body=png(each, 3), name=f"{each}.png").id for each in range(1, 6)]
+            db.session.commit()
+        page = kamal.get(f"/patients/{fernando}/documents?after={ids[3]}&category=radiograph").text
+        refetched = re.search(r'id="documents-list"[^>]* hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+        assert f"after={ids[3]}" in refetched
+        again = kamal.get(refetched, htmx=True).text
+        assert re.findall(r'id="document-(\d+)"', again) == [str(ids[2]), str(ids[1])]
 
     def test_pages_ask_the_same_number_of_queries_however_many_there_are(self, app, world, kamal, fernando):
         from tests.queries_counted import counted

@@ -10,7 +10,7 @@ from clinic.chart import teeth
 from clinic.documents.inspection import accept_of, in_words
 from clinic.formatting import day
 from clinic.forms import Form, VersionForm, one_line
-from clinic.models import PAPERS, Category, Projection, Role, User, Visit
+from clinic.models import Category, Projection, User, Visit, categories_of
 from clinic.operations.documents import Said
 
 MOST_TEETH = 32
@@ -31,8 +31,8 @@ class DocumentForm(Form):
     def prepared(self, viewer: User, visits: list[Visit]) -> "DocumentForm":
         """Itself with the choices that this person has."""
         self.numbering = viewer.numbering
-        kinds = choices_of(Category)
-        self.category.choices = [kind for kind in kinds if viewer.role is not Role.RECEPTIONIST or kind.value in PAPERS]
+        theirs = categories_of(viewer.role)
+        self.category.choices = [kind for kind in choices_of(Category) if kind.value in theirs]
         self.visit_id.choices = [
             SelectChoice("", "none"),
             *(SelectChoice(str(visit.id), f"{day(visit.starts_at)}, {visit.reason}") for visit in visits),
@@ -93,4 +93,12 @@ class ChangeForm(VersionForm, DocumentForm):
 class DeleteForm(VersionForm):
     reason = StringField(
         "Why", [InputRequired("Write why; it stays with the document."), Length(max=200)], filters=[one_line]
+    )
+
+
+class PurgeForm(VersionForm):
+    """Asks that a deleted document is purged."""
+
+    reason = StringField(
+        "Why", [InputRequired("Write why; whoever decides reads it."), Length(max=200)], filters=[one_line]
     )

@@ -4,11 +4,10 @@ Nothing is written to a disk and nothing is decoded; what is held is what clinic
 """
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any, cast
@@ -17,15 +16,15 @@ from flask import current_app, g, request
 from werkzeug.formparser import FormDataParser, MultiPartParser
 
 from clinic import storage
+from clinic.blueprints.documents.pace import Pace, TooLong, kept_up
 from clinic.documents.inspection import Found, Inspection, Refused, cleaned_name
 from clinic.documents.scan import Outcome, Scan, Verdict
 from clinic.errors import DomainError, Unavailable
 from clinic.formatting import bytes_of
-from clinic.operations.documents import COMING, MIB, Content
+from clinic.operations.documents import MIB, Content
 
 log = logging.getLogger(__name__)
 AT_ONCE = 24  # files coming into one process: 20 on slow lines leave room; each holds a thread and at most two parts of memory
-SILENCE = 60  # seconds without a byte after which whoever sends is given up
 FIELDS = MIB  # bytes of a form beside its file
 MOST_PARTS = 40  # of a form, its file among them
 QUICK, SLOW = (
@@ -34,10 +33,6 @@ QUICK, SLOW = (
 )  # bytes read at once: of what comes quickly, and of what does not, so that it is passed on soon
 CUT_OFF = "The file was cut off on its way here. Send it again."
 AWAY = "Documents cannot be stored at the moment. Nothing was saved; keep the file and try again in some minutes."
-
-
-class TooLong(Exception):  # noqa: N818
-    """The upload took longer than any upload may."""
 
 
 class TooLarge(DomainError):
@@ -94,7 +89,7 @@ class Sink:
         self.key, self.most, self.taken, self._end = key, most, taken, until
         self.scan: Scan | None = None
         self.name = ""
-        self._until = time.monotonic() + COMING.total_seconds()
+        self.pace = Pace()
 
     def open(self, name: str) -> "IO[bytes]":
         if not name:
@@ -109,8 +104,7 @@ class Sink:
         return cast("IO[bytes]", self)
 
     def write(self, data: bytes) -> int:
-        if time.monotonic() > self._until:
-            raise TooLong
+        self.pace.went(len(data))
         self.inspection.feed(data)
         if self.scan:
             self.scan.feed(data)
@@ -128,8 +122,9 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
     """Read the request's body: its file, of `most` bytes and a type that is `taken`, goes into the store under this key, its fields are
     in `request.form` after.
 
-    Raises DomainError when the file is none that is kept, when it is not what was sent, when there is none, or when the store is away;
-    what Werkzeug raises of a form that is no such one or was cut off. Whatever is raised, nothing stays in the store.
+    Raises DomainError when the file is none that is kept, when it is too large, when it is not what was sent, when there is none, when
+    it came too slowly, or when the store is away; what Werkzeug raises of a form that is no such one or was cut off. Whatever is raised,
+    nothing stays in the store.
     """
     request.max_content_length, request.max_form_parts = most + FIELDS, MOST_PARTS
     if request.mimetype != "multipart/form-data":  # any other would be read into memory
@@ -142,10 +137,11 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
     request.form_data_parser_class = _LargeForms
     request.environ["wsgi.input"] = _AsItComes(request.environ["wsgi.input"])
     try:
-        with _in_turn(), _not_for_ever(), ExitStack() as until:
+        with _in_turn(), ExitStack() as until:
             sink = Sink(key, most, taken, until)
             g.file_goes_to = sink.open
-            sent = request.form.get("sha256", "")
+            with kept_up(sink.pace):
+                sent = request.form.get("sha256", "")
             if not sink.name:
                 raise DomainError("Choose a file first.")
             if not request.files:  # the parser says nothing of a form that ends before its end
@@ -201,25 +197,3 @@ def _in_turn() -> Iterator[None]:
         yield
     finally:
         turns.release()
-
-
-def wire_of_request() -> socket.socket | None:
-    """The connection over which this request came, where the server tells it."""
-    wire: socket.socket | None = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
-    return wire
-
-
-@contextmanager
-def _not_for_ever() -> Iterator[None]:
-    """Give up who sends nothing for a while: they would hold a thread."""
-    wire = wire_of_request()
-    if wire is None:
-        yield
-        return
-    before = wire.gettimeout()
-    wire.settimeout(SILENCE)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            wire.settimeout(before)

@@ -6,18 +6,19 @@ from flask import Blueprint, Response, abort, g, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from clinic import security, sessions, settings, storage
+from clinic import audit, security, sessions, settings, storage
 from clinic.access import Permission, requires
 from clinic.blueprints.documents import sending
-from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, UploadForm
+from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, PurgeForm, UploadForm
 from clinic.blueprints.documents.receiving import AWAY, Arrived, receive
 from clinic.blueprints.documents.thumbnails import has_thumbnail, thumbnail_of
 from clinic.chart import teeth
 from clinic.errors import DomainError, Unavailable
 from clinic.extensions import db
+from clinic.formatting import view as words_of
 from clinic.forms import VersionForm
 from clinic.htmx import go_to, place
-from clinic.models import PAPERS, Category, Document, DocumentStatus, Patient, Role
+from clinic.models import Category, Document, DocumentStatus, Patient
 from clinic.operations import documents as operations
 from clinic.operations.documents import (
     MIB,
@@ -40,6 +41,7 @@ from clinic.queries.documents import (
     visits_to_choose,
 )
 from clinic.queries.patients import patient_for
+from clinic.queries.trail import opened_lately
 
 bp = Blueprint("documents", __name__)
 OF_PATIENT = "/patients/<int:patient_id>/documents"
@@ -54,7 +56,7 @@ OF_DOCUMENT = f"{OF_PATIENT}/<int:document_id>"
 def index(patient_id: int) -> ResponseReturnValue:
     """The documents of a patient, newest first."""
     patient = _patient(patient_id)
-    form = UploadForm().prepared(current_user, visits_to_choose(patient.id))
+    form = UploadForm().prepared(current_user, visits_to_choose(current_user, patient.id))
     return render_template("documents/index.html", form=form, newer_of=None, **_list(patient))
 
 
@@ -70,8 +72,7 @@ def listed(patient_id: int) -> ResponseReturnValue:
 def show(patient_id: int, document_id: int) -> ResponseReturnValue:
     """One document and what is known of it."""
     document = _document(patient_id, document_id)
-    form = _change_form(document)
-    return _shown(document, form, DeleteForm(version=document.version))
+    return _shown(document)
 
 
 @bp.get(f"{OF_DOCUMENT}/file")
@@ -101,8 +102,13 @@ def link(patient_id: int, document_id: int) -> ResponseReturnValue:
 @bp.get(f"{OF_DOCUMENT}/thumbnail")
 @requires(Permission.VIEW_DOCUMENTS, background=True)
 def thumbnail(patient_id: int, document_id: int) -> ResponseReturnValue:
-    """A small picture of a document, for lists; 204 when there is none."""
-    jpeg = thumbnail_of(_document(patient_id, document_id))
+    """A small picture of a document, for lists; 204 when there is none. Told by the page that shows it, or else here."""
+    document = _document(patient_id, document_id)
+    if not opened_lately(current_user, patient_id):
+        told = f"Looked at: {words_of('documents.thumbnail')}"
+        audit.record("read.documents.thumbnail", told, actor=current_user, subject=document, patient=patient_id)
+        db.session.commit()
+    jpeg = thumbnail_of(document)
     return Response(jpeg, mimetype="image/jpeg") if jpeg else Response(status=204)
 
 
@@ -129,7 +135,8 @@ def _list(patient: Patient) -> dict[str, object]:
     category = Category(asked["category"]) if asked.get("category") in set(Category) else None
     tooth, deleted = asked.get("tooth", "").strip()[:3], "deleted" in asked
     key = teeth.read(tooth, current_user.numbering) or tooth
-    page = documents_of(current_user, patient.id, category=category, tooth=key, deleted=deleted, **place())
+    at = place()
+    page = documents_of(current_user, patient.id, category=category, tooth=key, deleted=deleted, **at)
     counts = counts_of(current_user, patient.id)
     return {
         "patient": patient,
@@ -139,19 +146,29 @@ def _list(patient: Patient) -> dict[str, object]:
         "category": category,
         "tooth": tooth,
         "deleted": deleted,
+        "place": at,
         "has_thumbnail": has_thumbnail,
     }
 
 
-def _shown(document: Document, form: ChangeForm, delete_form: DeleteForm) -> Response:
+def _shown(
+    document: Document,
+    *,
+    form: ChangeForm | None = None,
+    delete_form: DeleteForm | None = None,
+    purge_form: PurgeForm | None = None,
+) -> Response:
+    """The page of a document; a form that was refused is shown as it was filled in."""
     minutes = minutes_of_link(document)
     page = render_template(
         "documents/show.html",
         patient=_patient(document.patient_id),
         document=document,
         versions=versions_of(current_user, document),
-        form=form,
-        delete_form=delete_form,
+        may_delete=operations.may_delete(document, current_user),
+        form=form or _change_form(document),
+        delete_form=delete_form or DeleteForm(),
+        purge_form=purge_form or PurgeForm(),
         link_minutes=minutes,
     )
     # A form's answer that leads to the store counts as one that is sent there.
@@ -167,7 +184,7 @@ def _shown(document: Document, form: ChangeForm, delete_form: DeleteForm) -> Res
 def newer(patient_id: int, document_id: int) -> ResponseReturnValue:
     """The form for a newer file of the same thing."""
     document = _document(patient_id, document_id)
-    form = UploadForm(data=_fields_of(document)).prepared(current_user, visits_to_choose(patient_id))
+    form = UploadForm(data=_fields_of(document)).prepared(current_user, visits_to_choose(current_user, patient_id))
     return render_template("documents/newer.html", patient=_patient(patient_id), document=document, form=form)
 
 
@@ -198,7 +215,9 @@ def _begun(patient: Patient) -> int | Response:
         raise Unavailable(AWAY) from None
     sent = f"{request.args['ticket']} {request.args.get('file', '')[:8]}"
     once, replaces = hashlib.sha256(sent.encode()).hexdigest(), request.args.get("newer_of", type=int)
-    document = begin_document(patient, once=once, replaces=replaces, actor=current_user)
+    most = settings.read("document_mib") * MIB
+    size = min(request.content_length or most, most)
+    document = begin_document(patient, once=once, size=size, replaces=replaces, actor=current_user)
     if document.status is not DocumentStatus.PENDING:
         return go_to(url_for("documents.show", patient_id=patient.id, document_id=document.id))
     db.session.commit()
@@ -225,8 +244,8 @@ def _fail(document_id: int, why: str) -> None:
 
 
 def _finished(patient_id: int, document_id: int, arrived: Arrived) -> ResponseReturnValue:
-    form = UploadForm(request.form).prepared(current_user, visits_to_choose(patient_id))
-    guessed = _guess(arrived)
+    form = UploadForm(request.form).prepared(current_user, visits_to_choose(current_user, patient_id))
+    guessed = operations.guessed(arrived.content.media_type, arrived.name, actor=current_user)
     form.category.data = form.category.data or guessed
     is_whole = form.validate()
     document = finish_document(
@@ -237,22 +256,8 @@ def _finished(patient_id: int, document_id: int, arrived: Arrived) -> ResponseRe
         replaces=request.args.get("newer_of", type=int),
         actor=current_user,
     )
-    return go_to(f"{_page_of(document)}?added={'whole' if is_whole else 'unread'}")
-
-
-def _guess(arrived: Arrived) -> Category:
-    """What a file probably is, by its content and name."""
-    kind, name = arrived.content.media_type, arrived.name.casefold()
-    found = Category.RADIOGRAPH if kind == "application/dicom" else Category.OTHER
-    if kind.startswith("image/"):
-        found = Category.PHOTOGRAPH
-    for word, category in (("consent", Category.CONSENT), ("letter", Category.LETTER), ("referral", Category.LETTER)):
-        found = category if word in name else found
-    if any(word in name for word in ("opg", "xray", "x-ray", "bitewing", "periapical", "radiograph", "panoramic")):
-        found = Category.RADIOGRAPH
-    if current_user.role is Role.RECEPTIONIST and found not in PAPERS:
-        return Category.SCAN
-    return found
+    how = "quarantined" if arrived.content.danger else "whole" if is_whole else "unread"
+    return go_to(f"{_page_of(document)}?added={how}")
 
 
 @bp.post(OF_DOCUMENT)
@@ -260,9 +265,11 @@ def _guess(arrived: Arrived) -> Category:
 def describe(patient_id: int, document_id: int) -> ResponseReturnValue:
     """Say what a document is."""
     document = _document(patient_id, document_id)
-    form = ChangeForm(request.form).prepared(current_user, visits_to_choose(patient_id, document.visit_id))
+    form = ChangeForm(request.form).prepared(
+        current_user, visits_to_choose(current_user, patient_id, document.visit_id)
+    )
     if not form.validate():
-        return _shown(document, form, DeleteForm(version=document.version)), 422
+        return _shown(document, form=form), 422
     describe_document(document.id, version=form.version.data, said=form.said, actor=current_user)
     return go_to(_page_of(document), say=f"Saved what {document.name} is")
 
@@ -273,7 +280,7 @@ def delete(patient_id: int, document_id: int) -> ResponseReturnValue:
     """Delete a document, for a reason; it can be restored."""
     document, form = _document(patient_id, document_id), DeleteForm(request.form)
     if not form.validate():
-        return _shown(document, _change_form(document), form), 422
+        return _shown(document, delete_form=form), 422
     delete_document(document.id, version=form.version.data, reason=form.reason.data, actor=current_user)
     return go_to(_page_of(document), say=f"Deleted {document.name}")
 
@@ -291,9 +298,9 @@ def restore(patient_id: int, document_id: int) -> ResponseReturnValue:
 @requires(Permission.FILE_DOCUMENTS)
 def ask_purge(patient_id: int, document_id: int) -> ResponseReturnValue:
     """Ask that a deleted document is purged, for a reason; a second person decides."""
-    document, form = _document(patient_id, document_id), DeleteForm(request.form)
+    document, form = _document(patient_id, document_id), PurgeForm(request.form)
     if not form.validate():
-        return _shown(document, _change_form(document), form), 422
+        return _shown(document, purge_form=form), 422
     operations.ask_purge(document.id, version=form.version.data, reason=form.reason.data, actor=current_user)
     return go_to(_page_of(document), say=f"Asked that {document.name} is purged")
 
@@ -309,7 +316,7 @@ def withdraw_purge(patient_id: int, document_id: int) -> ResponseReturnValue:
 
 def _change_form(document: Document) -> ChangeForm:
     form = ChangeForm(data=_fields_of(document) | {"version": document.version})
-    form.prepared(current_user, visits_to_choose(document.patient_id, document.visit_id))
+    form.prepared(current_user, visits_to_choose(current_user, document.patient_id, document.visit_id))
     return form
 
 

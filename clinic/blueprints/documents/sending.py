@@ -1,15 +1,17 @@
 """A document's bytes on their way out: part by part, each verified before it is sent, a range of them too."""
 
 import logging
+import weakref
 from collections.abc import Iterator
 from itertools import chain
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, has_request_context, request
+from flask_login import current_user
 from werkzeug.http import parse_range_header, quote_etag
 
 from clinic import database, storage
-from clinic.blueprints.documents.receiving import wire_of_request
+from clinic.blueprints.documents.pace import Pace, TooLong, Turns, wire_of_request
 from clinic.errors import Unavailable
 from clinic.extensions import db
 from clinic.models import Document
@@ -20,7 +22,9 @@ log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 PIECE = 2**17  # bytes sent at once
 PATIENCE = 150  # seconds for a piece: who takes less than 900 bytes a second is given up, for they hold a thread and two parts of memory
+AT_ONCE = 20  # files going out to one person from one process
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
+MANY = "Many files are on their way to you already. Wait until one of them is there, then try again."
 NOT_SHOWN = (
     "This file is not what was stored and cannot be shown. It is in quarantine now; tell an administrator at once."
 )
@@ -34,7 +38,17 @@ def answer_with(document: Document, *, save: bool) -> Response:
     start, stop, status = _asked_for(document)
     if status == 416:
         return Response(status=416, headers={"Content-Range": f"bytes */{document.size}"})
-    response = Response(_verified(document, start, stop), status=status, mimetype=document.media_type)
+    turns: Turns = current_app.extensions.setdefault("chairside_downloads", Turns(AT_ONCE))
+    person_id = current_user.id
+    if not turns.take(person_id):
+        raise Unavailable(MANY)
+    try:
+        response = Response(_verified(document, start, stop), status=status, mimetype=document.media_type)
+    except BaseException:
+        turns.give_back(person_id)
+        raise
+    # However whoever reads it goes away: the server closes the answer, and else it is forgotten.
+    response.call_on_close(weakref.finalize(response, turns.give_back, person_id))
     response.content_length = stop - start
     # Shown in the page, or in a frame of ours; everything else is only ever saved as a file.
     is_shown = not save and (document.is_picture or document.is_page)
@@ -98,13 +112,19 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
 
 
 def _rest(app: Flask, number: int, parts: Iterator[bytes]) -> Iterator[bytes]:
+    pace = Pace()
     try:
         for part in parts:
             for start in range(0, len(part), PIECE):
-                yield part[start : start + PIECE]
+                piece = part[start : start + PIECE]
+                yield piece
+                pace.went(len(piece))
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))
         raise  # the connection is cut: whoever reads sees that not all of it came
+    except TooLong:
+        log.warning("documents: who takes document %s does so too slowly", number)
+        raise
 
 
 def _quarantine(app: Flask, number: int, why: str) -> None:

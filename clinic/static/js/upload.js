@@ -4,6 +4,7 @@ import { sent } from "./upload-file.js";
 
 const AT_ONCE = 2;
 const PREVIEWED = 20e6; // bytes
+const FILED = { unread: "In the record; open it and say what it is", quarantined: "In quarantine: nobody can open it; open the page to see why" };
 const form = document.querySelector("form[data-upload]");
 const find = (what) => form.querySelector(what);
 const [plain, photo] = [find("[name=file]"), find("[capture]")]; // no camera where its pictures are not taken
@@ -101,8 +102,9 @@ function finish(row, url) {
   link.href = url;
   link.hidden = false;
   link.setAttribute("aria-label", `Open ${row.file.name}`);
-  show(row, "done", url.includes("added=unread") ? "In the record; open it and say what it is" : "In the record");
-  said.textContent = `${row.file.name} is in the record.`;
+  const how = new URL(url, location.href).searchParams.get("added");
+  show(row, "done", FILED[how] ?? "In the record");
+  said.textContent = `${row.file.name} is in ${how === "quarantined" ? "quarantine" : "the record"}.`;
   document.body.dispatchEvent(new CustomEvent("documents:changed"));
 }
 
