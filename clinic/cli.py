@@ -32,6 +32,7 @@ from clinic.text import one_line
 def init_app(app: Flask) -> None:
     """Register the commands."""
     app.cli.add_command(seed_demo)
+    app.cli.add_command(seed_demo_documents)
     app.cli.add_command(prepare_store)
     app.cli.add_command(create_admin)
     app.cli.add_command(add_department)
@@ -80,6 +81,23 @@ def _tell_people() -> None:
         click.echo(f"Sign in with the password {demo.PASSWORD} (PIN {demo.PIN}) as")
         for person in people:
             click.echo(f"  {person.email:24}{person.name}, {person.role}")
+
+
+@click.command("seed-demo-documents")
+@with_appcontext
+def seed_demo_documents() -> None:
+    """File drawn documents for some patients of the demo clinic, if they are not there; in any other clinic nothing is done."""
+    from clinic import demo_documents
+
+    if current_app.config["CHAIRSIDE"].mode == "production":
+        raise click.ClickException("Documents of a demo clinic are not made in production.")
+    try:
+        filed = demo_documents.file_documents(db.session.commit)
+    except (storage.StorageError, DomainError) as error:
+        raise click.ClickException(
+            f"The demo's documents are not all there, the next start tries again. {error}"
+        ) from None
+    click.echo(f"{number_of(filed, 'document')} filed.")
 
 
 @click.command("prepare-store")

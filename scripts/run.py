@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 STORE_PORTS = ("MASTER", "MASTER_GRPC", "VOLUME", "VOLUME_GRPC", "FILER", "FILER_GRPC", "S3", "S3_GRPC")
 SEED = ("seed-demo", "--patients", "400", "--years", "2", "--if-empty")
+DOCUMENTS = ("seed-demo-documents",)
 GRACE = 15  # seconds a child has to stop by itself; gunicorn's own limit is 10
 STORE_GRACE = 2  # the object store waits for itself for ever; what it acknowledged is on disk by then
 STEADY = 30  # a child that lived this long and then ended is simply started again
@@ -76,6 +77,13 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> "Timer
             if not (prepared := data / "store" / "prepared").exists():
                 do("Preparing the object store", "prepare-store", settings=settings)
                 prepared.touch()
+            documents = data / "store" / "demo-documents"
+            if (
+                people
+                and not documents.exists()
+                and do_without("Drawing the demo's documents", *DOCUMENTS, settings=settings)
+            ):
+                documents.touch()
     children.append(printer(runtime, log=None if production else data / "printer.log"))
     # The account that may change the schema and the trail is nothing for whoever breaks into a web server.
     served = {name: value for name, value in settings.items() if name != "MIGRATION_DATABASE_URL"}
@@ -229,6 +237,16 @@ def do(title: str, *command: str, settings: dict[str, str]) -> str:
     if process.returncode and not stopping.is_set():
         sys.exit(f"{''.join(said)}\n{title} failed: the lines above say why.")
     return "".join(said).strip()
+
+
+def do_without(title: str, *command: str, settings: dict[str, str]) -> bool:
+    """One `flask` command that the clinic opens without; answers whether it went well, and says it when not."""
+    try:
+        do(title, *command, settings=settings)
+    except SystemExit as failure:
+        print(failure, flush=True)
+        return False
+    return True
 
 
 class Child:

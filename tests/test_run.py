@@ -5,6 +5,7 @@ import re
 import runpy
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,9 @@ def test_it_opens_with_demo_people_and_says_where(clinic):
         assert f"{person}@demo.test" in said
     assert clinic.status("/sign-in") == 200
     assert clinic.status("/readyz") == 200
+    with closing(sqlite3.connect(f"file:{clinic.data}/clinic.sqlite?mode=ro", uri=True)) as database:
+        (documents,) = database.execute("SELECT count(*) FROM document WHERE status = 'available'").fetchone()
+    assert documents >= 8
 
 
 def test_it_calls_the_jobs_by_itself(clinic):
