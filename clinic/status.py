@@ -214,7 +214,7 @@ def _quarantine(found: States) -> Part:
     said = [f"{number_of(found.quarantined, 'document')}, which nobody can read."]
     if found.damaged:
         said.append(
-            f"Of {found.damaged:,} the bytes are wrong or missing: bring their objects back from a backup of the bucket, then run "
+            f"The bytes of {found.damaged:,} are wrong or missing: bring their objects back from a backup of the bucket, then run "
             f"“{JOBS['verify-documents'].title}”."
         )
     if found.quarantined > found.damaged:

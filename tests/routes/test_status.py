@@ -246,7 +246,7 @@ class TestDocuments:
         damaged = put(app, DocumentStatus.QUARANTINED, why=WRONG)
         state, sentence, _ = parts(adel)["Quarantine"]
         assert state == "bad"
-        assert "Of 1 the bytes are wrong or missing" in sentence
+        assert "The bytes of 1 are wrong or missing" in sentence
         page = adel.get("/status/quarantine")
         found = re.findall(r'<th scope="row">(\d+)</th>\s*<td>(.*?)</td>', page.text)
         assert found == [(str(damaged), WRONG), (str(harmful), "The scanner found Eicar in it.")]
@@ -307,7 +307,7 @@ class TestDocuments:
             for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)[1:]
         ]
         assert found == [
-            ["Radiograph", "2", "2.5 MB", "0, 0 bytes", "1, 500 kB"],
+            ["Radiograph", "2", "2.5 MB", "none", "1, 500 kB"],
             ["Letter", "1", "1.0 kB", "1, 1.0 kB", "1, 1.0 kB"],
             ["All", "3", "2.5 MB", "1, 1.0 kB", "2, 501 kB"],
         ]
