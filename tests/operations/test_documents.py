@@ -235,6 +235,21 @@ class TestOneThing:
             )
 
 
+def test_the_front_desk_has_nothing_to_do_with_pictures_of_the_mouth(world, session):
+    ruwan, kamal = world.user("ruwan"), world.user("kamal")
+    letter, picture = file_document(world, body=PDF, name="letter.pdf"), file_document(world)
+    with pytest.raises(DomainError, match="front desk files"):
+        describe_document(letter.id, version=letter.version, said=Said(Category.RADIOGRAPH), actor=ruwan)
+    with pytest.raises(DomainError, match="picture of the mouth"):
+        away(picture, ruwan)
+    away(picture, kamal)
+    with pytest.raises(DomainError, match="picture of the mouth"):
+        back(picture, ruwan)
+    with pytest.raises(DomainError, match="picture of the mouth"):
+        ask_purge(picture.id, version=picture.version, reason=WHY, actor=ruwan)
+    assert away(letter, ruwan).is_away
+
+
 class TestQuota:
     """How much one person adds in a day: what is on its way counts as announced, what failed does not."""
 
