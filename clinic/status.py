@@ -218,7 +218,7 @@ def _quarantine(found: States) -> Part:
             f"“{JOBS['verify-documents'].title}”."
         )
     if found.quarantined > found.damaged:
-        said.append("What a scanner stopped stays there: have it sent anew from where it came from.")
+        said.append("What a scanner stopped stays there until those who have the patient delete it: have it sent anew.")
     return Part(name, BAD if found.damaged else ATTENTION, " ".join(said), page=page)
 
 

@@ -83,15 +83,14 @@ def stored_of_patient(documents: Select[Any]) -> tuple[Amount, Amount]:
 
 def figures(viewer: User) -> Figures:
     """What is stored in all. Two queries, each of which reads every row once."""
-    columns = (func.count(), _sum(Document.size), *_amount(Document.available_at >= clock.now() - LATELY))
+    since = clock.now() - LATELY
+    columns = (func.count(), _sum(Document.size), *_amount(IS_DELETED), *_amount(Document.available_at >= since))
     kept = select(Document.category, Document.status, *columns, func.min(Document.checked_at))
     rows = db.session.execute(kept.where(Document.status.in_(HELD)).group_by(Document.category, Document.status)).all()
     by_category: dict[Category, Kept] = {}
-    for category, status, files, size, new_files, new_size, _ in rows:
-        amount = Amount(files, int(size))
-        deleted = amount if status is DocumentStatus.DELETED else Amount()
-        more = Kept(amount, deleted, Amount(new_files, int(new_size)))
-        by_category[category] = by_category.get(category, Kept()) + more
+    for category, _status, *sums, _oldest in rows:
+        amounts = (Amount(files, int(size)) for files, size in zip(sums[::2], sums[1::2], strict=True))
+        by_category[category] = by_category.get(category, Kept()) + Kept(*amounts)
     read = [row[-1] for row in rows if row[1] is not DocumentStatus.QUARANTINED and row[-1]]
     in_order = {category: by_category[category] for category in Category if category in by_category}
     return Figures(in_order, min(read, default=None), _largest(viewer))
