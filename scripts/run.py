@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 STORE_PORTS = ("MASTER", "MASTER_GRPC", "VOLUME", "VOLUME_GRPC", "FILER", "FILER_GRPC", "S3", "S3_GRPC")
 SEED = ("seed-demo", "--patients", "400", "--years", "2", "--if-empty")
-DOCUMENTS = ("seed-demo-documents",)
 GRACE = 15  # seconds a child has to stop by itself; gunicorn's own limit is 10
 STORE_GRACE = 2  # the object store waits for itself for ever; what it acknowledged is on disk by then
 STEADY = 30  # a child that lived this long and then ended is simply started again
@@ -72,18 +71,12 @@ def start(children: "list[Child]", runtime: Path, *, production: bool) -> "Timer
         if os.environ.get("DEMO", "on") != "off":
             people = do("Filling a demo clinic, unless somebody is there already", *SEED, settings=settings)
         if own_store:
-            # Any answer will do, a refusal for want of credentials too.
-            wait_until("the object store answers", lambda: answers(settings["S3_ENDPOINT"]), children, seconds=60)
-            if not (prepared := data / "store" / "prepared").exists():
-                do("Preparing the object store", "prepare-store", settings=settings)
-                prepared.touch()
-            documents = data / "store" / "demo-documents"
-            if (
-                people
-                and not documents.exists()
-                and do_without("Drawing the demo's documents", *DOCUMENTS, settings=settings)
-            ):
-                documents.touch()
+            try:
+                # Any answer will do, a refusal for want of credentials too.
+                wait_until("the object store answers", lambda: answers(settings["S3_ENDPOINT"]), children, seconds=60)
+                fill_store(data, settings, is_demo=bool(people))
+            except SystemExit as failure:
+                print(f"{failure}\nThe clinic opens without its documents; the next start tries again.", flush=True)
     children.append(printer(runtime, log=None if production else data / "printer.log"))
     # The account that may change the schema and the trail is nothing for whoever breaks into a web server.
     served = {name: value for name, value in settings.items() if name != "MIGRATION_DATABASE_URL"}
@@ -205,6 +198,7 @@ def object_store(data: Path, settings: dict[str, str]) -> "Child":
     }
     print("Starting the object store", flush=True)
     child = Child("object store", command, environment, log=data / "store.log", grace=STORE_GRACE)
+    child.needed = False  # a clinic without its documents goes on
     child.leaves = [Path(f"/tmp/seaweedfs-{n.split('_')[0].lower()}-grpc-{p}.sock") for n, p in port.items()]
     return child
 
@@ -239,14 +233,16 @@ def do(title: str, *command: str, settings: dict[str, str]) -> str:
     return "".join(said).strip()
 
 
-def do_without(title: str, *command: str, settings: dict[str, str]) -> bool:
-    """One `flask` command that the clinic opens without; answers whether it went well, and says it when not."""
-    try:
-        do(title, *command, settings=settings)
-    except SystemExit as failure:
-        print(failure, flush=True)
-        return False
-    return True
+def fill_store(data: Path, settings: dict[str, str], *, is_demo: bool) -> None:
+    """What a new object store needs, once: its bucket, and in the demo clinic some documents."""
+    wanted = {"prepared": ("Preparing the object store", "prepare-store")}
+    if is_demo:
+        wanted["demo-documents"] = ("Drawing the demo's documents", "seed-demo-documents")
+    for name, (title, command) in wanted.items():
+        if not (done := data / "store" / name).exists():
+            do(title, command, settings=settings)
+            if not stopping.is_set():
+                done.touch()
 
 
 class Child:

@@ -249,6 +249,17 @@ def test_killed_itself_it_takes_its_programs_along():
         assert not left
 
 
+def test_a_store_that_does_not_start_costs_the_documents_only():
+    with tempfile.TemporaryDirectory(prefix="chairside-run-") as folder, open_clinic(Path(folder) / "var") as clinic:
+        (clinic.data / "store").mkdir(parents=True)
+        (clinic.data / "store" / "filerldb2").write_text("no folder")
+        clinic.start()
+        assert "The clinic opens without its documents; the next start tries again." in clinic.said()
+        assert (clinic.status("/sign-in"), clinic.status("/readyz")) == (200, 200)
+        wait_for(lambda: "The object store ended" in clinic.said(), 30, clinic.said)
+        assert not (clinic.data / "store" / "demo-documents").exists()
+
+
 def test_a_taken_port_of_the_store_is_replaced_and_the_secrets_stay(tmp_path):
     run = runpy.run_path(str(ROOT / "scripts" / "run.py"))
     first = run["embedded_settings"](tmp_path)
