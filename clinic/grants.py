@@ -1,5 +1,6 @@
-"""What the application's own database account may do: change everything but the trail, and what was written in charts. The SQL is made
-from the models, so that it cannot grow old; it is given by the account that migrations use (docs/operations.md)."""
+"""What the application's own database account may do: change everything but the trail, what was written in charts, and where teeth were
+marked on pictures. The SQL is made from the models, so that it cannot grow old; it is given by the account that migrations use
+(docs/operations.md)."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from clinic.extensions import db
-from clinic.models import AuditArchive, AuditEvent, AuditHead, Base, ChartEntry, ChartVersion, Document
+from clinic.models import AuditArchive, AuditEvent, AuditHead, Base, ChartEntry, ChartVersion, Document, ToothPlace
 
 USUAL = "SELECT, INSERT, UPDATE, DELETE"
 LESS = {
@@ -18,11 +19,12 @@ LESS = {
     AuditArchive.__tablename__: "SELECT",
     ChartEntry.__tablename__: "SELECT, INSERT",  # an edit is a further entry
     ChartVersion.__tablename__: "SELECT, INSERT",
+    ToothPlace.__tablename__: "SELECT, INSERT",  # moved or taken away is a further row
     Document.__tablename__: "SELECT, INSERT, UPDATE",  # its row stays when its bytes are purged
     "alembic_version": "SELECT",  # the status page says when it is not the newest
 }
 # What nobody may change, with this account or past the application.
-KEPT = {AuditEvent.__tablename__, ChartEntry.__tablename__, ChartVersion.__tablename__}
+KEPT = {AuditEvent.__tablename__, ChartEntry.__tablename__, ChartVersion.__tablename__, ToothPlace.__tablename__}
 NO_SUCH_GRANT = frozenset({1141, 1147})
 NO_SUCH_TABLE = 1146  # `alembic_version`, where the tables were not made by migrations
 

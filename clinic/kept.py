@@ -1,4 +1,5 @@
-"""What can be made anew and is kept in the object store meanwhile: prints, thumbnails. Sealed, so that what is kept is what was put there.
+"""What can be made anew and is kept in the object store meanwhile: prints, thumbnails, previews,
+what files say of themselves. Sealed, so that what is kept is what was put there.
 
 A store that does not answer costs the keeping, not what is made; it is then left alone for a while.
 """
@@ -16,7 +17,7 @@ from clinic import storage
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 SEAL = 32  # bytes before what is kept: an HMAC over its name and itself
-THUMBNAILS = 1  # raised when no thumbnail that was kept before may be shown again
+THUMBNAILS, PREVIEWS, FACTS = 1, 1, 1  # each raised when nothing of its kind that was kept before may be shown again
 PAUSE = 30.0  # seconds for which a store that did not answer is not asked
 
 
@@ -40,6 +41,21 @@ def keep(key: str, body: bytes) -> None:
 def thumbnail_key(digest: str) -> str:
     """Under which the thumbnail of a document with this SHA-256 is kept."""
     return f"thumbnails/{sealed(f'{THUMBNAILS} {digest}'.encode()).hex()}.jpg"
+
+
+def preview_key(digest: str) -> str:
+    """Under which the preview is kept of a document that no browser shows as it is."""
+    return f"previews/{sealed(f'{PREVIEWS} {digest}'.encode()).hex()}.jpg"
+
+
+def facts_key(digest: str) -> str:
+    """Under which it is kept what a DICOM file says of itself."""
+    return f"facts/{sealed(f'{FACTS} {digest}'.encode()).hex()}.json"
+
+
+def keys_of(digest: str) -> tuple[str, ...]:
+    """All that may be kept of a document with this SHA-256."""
+    return thumbnail_key(digest), preview_key(digest), facts_key(digest)
 
 
 def sealed(text: bytes) -> bytes:

@@ -14,6 +14,7 @@ from clinic.storage import Stored
 from tests.person import Person
 from tests.world import World
 
+KINDS = (("application/pdf", 0, b"%PDF"), ("application/dicom", 128, b"DICM"), ("image/tiff", 0, b"II*\0"))
 PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type /Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -59,11 +60,11 @@ def file_document(
     else:
         digest = hashlib.sha256(body).hexdigest()
         stored = Stored(document.key, len(body), digest, (digest,))
-    kind = "application/pdf" if body.startswith(b"%PDF") else "image/png"
+    kind = next((kind for kind, at, begins in KINDS if body[at:].startswith(begins)), "image/png")
     return finish_document(
         document.id,
         name=name,
-        said=said or Said(Category.RADIOGRAPH if kind == "image/png" else Category.LETTER),
+        said=said or Said(Category.LETTER if kind == "application/pdf" else Category.RADIOGRAPH),
         content=Content(stored, kind, *((8, 6) if kind == "image/png" else ())),
         replaces=replaces,
         actor=actor,

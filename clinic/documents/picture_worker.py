@@ -5,7 +5,7 @@ for what a DICOM file's header says. It imports nothing of the clinic and is sta
 decodes is imported it limits itself in memory and time; before the first byte is decoded it gives up opening files and connections too
 (docs/decisions/0045).
 
-The answer is a line of JSON, then the JPEG: `{"width", "height"}`, `{"rows"}`, or `{"no"}` with one of the words of `pictures.SENTENCES`.
+The answer is a line of JSON, then the JPEG: `{"width", "height"}`, `{"facts"}`, or `{"no"}` with one of the words of `pictures.SENTENCES`.
 """
 
 import ctypes
@@ -157,13 +157,11 @@ def radiograph(data: bytes) -> "Drawn":
     from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
     file = pydicom.dcmread(io.BytesIO(data))
-    if int(file.get("NumberOfFrames") or 1) > 1:
-        raise No("frames")
+    if reason := undrawn(file):
+        raise No(reason)
     if "PixelData" not in file:
         raise No("nothing")
     syntax = file.file_meta.TransferSyntaxUID
-    if syntax.is_compressed and syntax != RLELossless:
-        raise No("compressed")
     size, samples, depth = (int(file.Columns), int(file.Rows)), int(file.SamplesPerPixel), int(file.BitsAllocated)
     if size[0] * size[1] > PIXELS:
         raise No("pixels")
@@ -177,6 +175,18 @@ def radiograph(data: bytes) -> "Drawn":
     if samples == 3:
         return colours(file, size, body, is_planar=is_planar)
     return greys(file, size, body, is_big_endian=syntax == ExplicitVRBigEndian)
+
+
+def undrawn(file: Any) -> str:
+    """Why a DICOM file is not drawn, as far as its header says it; empty when it may be."""
+    from pydicom.uid import RLELossless
+
+    if int(file.get("NumberOfFrames") or 1) > 1:
+        return "frames"
+    syntax = file.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and syntax != RLELossless:
+        return "compressed"
+    return "" if "Rows" in file and "Columns" in file else "nothing"
 
 
 def unpacked(encapsulated: bytes, wanted: int, samples: int, depth: int) -> bytes:
@@ -294,8 +304,9 @@ MODALITIES = {
 }
 
 
-def facts(data: bytes) -> list[tuple[str, str]]:
-    """What a DICOM file says of itself, in words; what it does not say, or says in no way that can be read, is left out."""
+def facts(data: bytes) -> dict[str, Any]:
+    """What a DICOM file says of itself: `rows` in words, without what it does not say or says in no way that can be read; whom it names,
+    as it is written there; its frames and pixels; and why it is not drawn, if it is not."""
     import pydicom
 
     file = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
@@ -312,7 +323,29 @@ def facts(data: bytes) -> list[tuple[str, str]]:
         ("Pixel spacing", spacing(said(file, "PixelSpacing"))),
         ("Pixel spacing at the detector", spacing(said(file, "ImagerPixelSpacing"))),
     ]
-    return [row for row in rows if row[1]] + [("Patient named in the file", named(said(file, "PatientName")))]
+    name, born, patient = (said(file, keyword) for keyword in ("PatientName", "PatientBirthDate", "PatientID"))
+    rows += [
+        ("Patient named in the file", named(name)),
+        ("Born, in the file", day(born)),
+        ("Number in the file", patient),
+    ]
+    no = "broken"
+    with suppress(Exception):
+        no = undrawn(file)
+    return {
+        "rows": [row for row in rows if row[1]],
+        "name": name,
+        "birth_date": born,
+        "number": patient,
+        "frames": number(said(file, "NumberOfFrames")) or 1,
+        "width": number(said(file, "Columns")),
+        "height": number(said(file, "Rows")),
+        "no": no,
+    }
+
+
+def number(written: str) -> int:
+    return int(written) if written.isdecimal() and len(written) < 10 else 0
 
 
 def said(file: Any, keyword: str) -> str:
@@ -350,7 +383,7 @@ def named(written: str) -> str:
 def answer(kind: str, data: bytes, side: int) -> tuple[dict[str, Any], bytes]:
     try:
         if kind == "facts":
-            return {"rows": facts(data)}, b""
+            return {"facts": facts(data)}, b""
         return picture(kind, data, side)
     except No as no:
         return {"no": str(no)}, b""

@@ -16,7 +16,7 @@ import time
 import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,9 +62,29 @@ class Picture:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the header of a DICOM file says: label and words. The last row names the patient, so that a mix-up is seen."""
+    """What the header of a DICOM file says: label and words; and whom it names, as it is written there, so that a mix-up is seen.
 
-    rows: tuple[tuple[str, str], ...]
+    `birth_date`: eight digits. `no`: a sentence of why it is not drawn; empty when it may be.
+    """
+
+    rows: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+    birth_date: str = ""
+    number: str = ""
+    frames: int = 1
+    width: int = 0  # pixels
+    height: int = 0
+    no: str = ""
+
+    def body(self) -> bytes:
+        """As it is kept."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def of(cls, body: bytes) -> "Facts":
+        """What was kept."""
+        kept = json.loads(body)
+        return cls(**kept | {"rows": tuple((label, words) for label, words in kept["rows"])})
 
 
 def picture_of(media_type: str, chunks: Iterable[bytes], *, side: int = 320, seconds: float = 10) -> Picture:
@@ -89,7 +109,18 @@ def facts_of(chunks: Iterable[bytes], *, seconds: float = 10) -> Facts:
     """What a DICOM file's header says, of a file of any size: only its beginning is read. Times and errors as with `picture_of`."""
     about, _rest = _asked("facts", 0, chunks, seconds)
     try:
-        return Facts(tuple((_plain(label), _plain(words)) for label, words in about["rows"][:20]))
+        said = about["facts"]
+        no = said["no"]
+        return Facts(
+            rows=tuple((_plain(label), _plain(words)) for label, words in said["rows"][:20]),
+            name=_plain(said["name"]),
+            birth_date=_plain(said["birth_date"]),
+            number=_plain(said["number"]),
+            frames=int(said["frames"]),
+            width=int(said["width"]),
+            height=int(said["height"]),
+            no=SENTENCES.get(no, DIED) if no else "",
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise NoPicture(DIED, again=True) from error
 

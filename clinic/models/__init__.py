@@ -2,7 +2,7 @@
 
 from clinic.models.base import Base
 from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
-from clinic.models.document import Category, Document, DocumentStatus, Projection, categories_of
+from clinic.models.document import Category, Document, DocumentStatus, Projection, ToothPlace, categories_of
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
 from clinic.models.patient import (
@@ -45,6 +45,7 @@ __all__ = [
     "Document",
     "DocumentStatus",
     "Projection",
+    "ToothPlace",
     "Chart",
     "ChartEntry",
     "ChartVersion",

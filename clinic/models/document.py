@@ -3,7 +3,7 @@
 import enum
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Date, Index, String, Text
+from sqlalchemy import CheckConstraint, Date, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.models.base import TABLE_OPTIONS, Base, Id, identity, link, one_of, references
@@ -29,6 +29,8 @@ def categories_of(role: Role) -> tuple[Category, ...]:
 
 # What a browser shows in a page.
 PICTURES = ("image/jpeg", "image/png", "image/webp")
+# What a picture is made of for a page.
+PREVIEWED = ("image/tiff", "application/dicom")
 
 
 class Projection(enum.StrEnum):
@@ -127,5 +129,32 @@ class Document(Base):
         Index("ix_document_patient", "patient_id", "id"),
         Index("ix_document_status", "status", "id"),
         Index("ix_document_uploader", "uploaded_by_id", "created_at"),
+        TABLE_OPTIONS,
+    )
+
+
+class ToothPlace(Base):
+    """Where somebody marked a tooth on the picture of a document: only added. What holds of a tooth is its newest row; one without a
+    place says that it was taken away."""
+
+    __tablename__ = "tooth_place"
+
+    id: Mapped[identity]
+    document_id: Mapped[int] = references("document.id")
+    tooth: Mapped[str] = mapped_column(String(3))  # its key
+    version: Mapped[int]  # of this tooth on this document: 1, 2, ...
+    x: Mapped[int | None]  # from the left, y from the top, in thousandths of the picture as it is shown upright
+    y: Mapped[int | None]
+    marked_by_id: Mapped[int] = references("user.id")
+    marked_at: Mapped[datetime]
+
+    marked_by = link("User")
+
+    __table_args__ = (
+        UniqueConstraint("document_id", "tooth", "version"),
+        CheckConstraint(
+            "(x IS NULL) = (y IS NULL) AND COALESCE(x, 0) BETWEEN 0 AND 1000 AND COALESCE(y, 0) BETWEEN 0 AND 1000",
+            name="on_the_picture",
+        ),
         TABLE_OPTIONS,
     )

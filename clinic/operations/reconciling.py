@@ -75,7 +75,7 @@ def reconcile(keep: Keep, *, take_unknown: bool = False) -> Found:
     """Row to object, object to row, and uploads left open. Raises StorageError."""
     found, old = Found(), clock.now() - YOUNG
     _end_cut_off(found, old, keep)
-    _take_thumbnails(keep)
+    _take_made(keep)
     unknown: list[Held] = []
     after = ""
     objects = storage.held(PREFIX)
@@ -117,8 +117,8 @@ def _end_cut_off(found: Found, old: datetime, keep: Keep) -> None:
                 found.cut_off += 1
 
 
-def _take_thumbnails(keep: Keep) -> None:
-    """What was purged lately leaves no small picture of itself, unless another document is the same file."""
+def _take_made(keep: Keep) -> None:
+    """What was purged lately leaves nothing that was made of it, unless another document is the same file."""
     other = aliased(Document)
     same = select(other.id).where(other.sha256 == Document.sha256, other.status.in_(HELD))
     purged = select(Document.sha256).where(
@@ -127,7 +127,8 @@ def _take_thumbnails(keep: Keep) -> None:
     digests = [] if settings.read("document_hold") else list(db.session.scalars(purged))
     keep()
     for digest in digests:
-        storage.delete(kept.thumbnail_key(digest))
+        for key in kept.keys_of(digest):
+            storage.delete(key)
 
 
 def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unknown: list[Held], keep: Keep) -> None:

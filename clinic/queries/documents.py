@@ -11,6 +11,7 @@ from clinic.models.document import PICTURES
 from clinic.queries.paging import Order, Page, page_of
 from clinic.queries.scope import is_given, may_see
 from clinic.queries.stored import Amount, stored_of_patient
+from clinic.queries.tooth_places import is_marked
 from clinic.storage import Stored
 
 NEWEST = Order((Document.id,), descending=True)
@@ -213,7 +214,8 @@ def _is_away() -> ColumnElement[bool]:
 
 
 def _of_tooth(tooth: str) -> ColumnElement[bool]:
-    return (" " + Document.teeth + " ").contains(f" {tooth} ", autoescape=True)
+    """Said to be of this tooth, or with a mark where it is."""
+    return or_((" " + Document.teeth + " ").contains(f" {tooth} ", autoescape=True), is_marked(tooth))
 
 
 def _of_their_kind(viewer: User) -> ColumnElement[bool]:

@@ -28,4 +28,6 @@ def a_printer_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_store_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents are asked for too; what the store does is held by its own tests."""
     monkeypatch.setattr(storage, "check", lambda: None)
-    monkeypatch.setattr(storage, "outgoing", lambda _stored, start, stop: iter([b"x" * (stop - start)]))
+    monkeypatch.setattr(
+        storage, "outgoing", lambda stored, start=0, stop=None: iter([b"x" * ((stop or stored.size) - start)])
+    )

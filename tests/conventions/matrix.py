@@ -23,6 +23,7 @@ from clinic.models import (
     AuthSession,
     BrokenGlass,
     CallReason,
+    Category,
     ChartEntry,
     Display,
     Document,
@@ -38,8 +39,11 @@ from clinic.models import (
     SignOffStatus,
     Stage,
     SupervisorCall,
+    ToothPlace,
     Visit,
 )
+from clinic.operations.documents import Said
+from clinic.operations.tooth_places import mark_tooth
 from tests.charting import chart_line
 from tests.filed import PDF, file_document
 from tests.person import Person
@@ -153,6 +157,8 @@ def deepen(world: World) -> None:
         chart_line(patient, "16 mo car; 46 rct plan", actor=world.user(person))
         version = finish_first_charting(patient, actor=world.user(person))
         chart_line(patient, "36 o car", actor=world.user(person))
+        picture = file_document(world, name, person, said=Said(Category.SCAN))
+        mark_tooth(picture.id, tooth="46", x=250, y=640, seen=0, actor=world.user(person))
         file_document(world, name, person, body=PDF, name="letter.pdf")
         patient.archived_at = since
         is_pending = status is SignOffStatus.PENDING
@@ -218,6 +224,9 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "sign_off_id": newest(SignOff, SignOff.patient_id),
         "place": "46",
         "document_id": newest(Document, Document.patient_id),
+        "tooth_place_id": db.session.scalar(
+            select(ToothPlace.id).join(Document).where(Document.patient_id == patient).order_by(ToothPlace.id).limit(1)
+        ),
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),

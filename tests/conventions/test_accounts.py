@@ -1,5 +1,5 @@
-"""The application's own database account: all the clinic needs, and of the trail and of what is written on charts to read and to add,
-no more (safety.md B6, D1, D3)."""
+"""The application's own database account: all the clinic needs, and of the trail and of what is written on charts and marked on
+pictures to read and to add, no more (safety.md B6, D1, D3)."""
 
 import os
 from datetime import timedelta
@@ -57,6 +57,8 @@ def engine_name():
         "TRUNCATE chart_version",
         "DROP TABLE chart_version",
         "REPLACE INTO chart_version SELECT * FROM chart_version",
+        "UPDATE tooth_place SET x = 1",
+        "DELETE FROM tooth_place",
     ],
 )
 def test_what_is_kept_cannot_be_changed(context, statement):
@@ -84,7 +86,7 @@ def test_an_account_that_may_too_much_is_noticed(session, engines):
     by_root(f"GRANT UPDATE (sentence), DELETE ON `{database}`.audit_event TO {account}")
     assert grants.excess() == {"UPDATE", "DELETE"}
     by_root(f"REVOKE UPDATE (sentence), DELETE ON `{database}`.audit_event FROM {account}")
-    for table in ("chart_entry", "chart_version"):
+    for table in ("chart_entry", "chart_version", "tooth_place"):
         by_root(f"GRANT UPDATE ON `{database}`.{table} TO {account}")
         assert grants.excess() == {"UPDATE"}
         by_root(f"REVOKE UPDATE ON `{database}`.{table} FROM {account}")

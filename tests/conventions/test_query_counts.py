@@ -57,6 +57,7 @@ NO_LIST = {
     "/patients/<int:patient_id>/chart/versions/<int:number>.pdf",
     "/patients/<int:patient_id>/documents/<int:document_id>/download",
     "/patients/<int:patient_id>/documents/<int:document_id>/file",
+    "/patients/<int:patient_id>/documents/<int:document_id>/teeth",
     "/patients/alike",
     "/patients/new",
     "/people/<int:person_id>/temporary-password",

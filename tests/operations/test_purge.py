@@ -224,8 +224,9 @@ def test_the_bytes_go_and_the_row_stays(app, world, weed):
         kamal, silva = world.user("kamal"), world.user("silva")
         gone = file_document(world, body=png(7, 7), into_store=True)
         twin = file_document(world, "fernando", body=png(7, 7), name="twin.png", once="twin", into_store=True)
-        small = kept.thumbnail_key(gone.sha256)
-        storage.put_once(small, b"x")
+        made = kept.keys_of(gone.sha256)  # small picture, preview, what the file says
+        for key in made:
+            storage.put_once(key, b"x")
         for document in (gone, twin):
             delete_document(document.id, version=document.version, reason=WHY, actor=kamal)
         ask_purge(gone.id, version=gone.version, reason=WHY, actor=kamal)
@@ -240,11 +241,11 @@ def test_the_bytes_go_and_the_row_stays(app, world, weed):
         assert reconciling.reconcile(db.session.commit).is_good
         assert storage.size_of(gone.key) is None
         assert storage.size_of(twin.key)
-        assert storage.size_of(small) == 1  # the other one is the same file
+        assert [storage.size_of(key) for key in made] == [1, 1, 1]  # the other one is the same file
         ask_purge(twin.id, version=twin.version, reason=WHY, actor=kamal)
         purge_document(twin.id, version=twin.version, actor=silva)
         db.session.commit()
         with clock.frozen(clock.now() + timedelta(hours=1)):
             reconciling.reconcile(db.session.commit)
-        assert storage.size_of(small) is None
+        assert [storage.size_of(key) for key in made] == [None, None, None]
         assert db.session.get(Document, gone.id).name == "36.png"

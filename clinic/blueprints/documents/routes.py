@@ -11,8 +11,10 @@ from clinic.access import Permission, requires
 from clinic.blueprints.documents import sending
 from clinic.blueprints.documents.forms import ChangeForm, DeleteForm, PurgeForm, UploadForm
 from clinic.blueprints.documents.receiving import AWAY, Arrived, receive
-from clinic.blueprints.documents.thumbnails import has_thumbnail, thumbnail_of
+from clinic.blueprints.documents.thumbnails import DICOM, has_thumbnail, preview_of, said_by, thumbnail_of
+from clinic.blueprints.tooth_places.marks import viewer_of
 from clinic.chart import teeth
+from clinic.documents.identity import disagreements, names_somebody
 from clinic.errors import DomainError, Unavailable
 from clinic.extensions import db
 from clinic.formatting import view as words_of
@@ -112,6 +114,14 @@ def thumbnail(patient_id: int, document_id: int) -> ResponseReturnValue:
     return Response(jpeg, mimetype="image/jpeg") if jpeg else Response(status=204)
 
 
+@bp.get(f"{OF_DOCUMENT}/preview")
+@requires(Permission.VIEW_DOCUMENTS)
+def preview(patient_id: int, document_id: int) -> ResponseReturnValue:
+    """A picture of a document that no browser shows as it is; 204 when there is none."""
+    jpeg = preview_of(_document(patient_id, document_id))
+    return Response(jpeg, mimetype="image/jpeg") if jpeg else Response(status=204)
+
+
 @bp.get(f"{OF_PATIENT}/compare")
 @requires(Permission.VIEW_DOCUMENTS)
 def compare(patient_id: int) -> ResponseReturnValue:
@@ -160,9 +170,13 @@ def _shown(
 ) -> Response:
     """The page of a document; a form that was refused is shown as it was filled in."""
     minutes = minutes_of_link(document)
+    asks = document.is_readable and document.media_type == DICOM and request.method == "GET"
+    facts = said_by(document) if asks else None
+    patient = _patient(document.patient_id)
+    others = disagreements(facts, name=patient.name, birth_date=patient.birth_date, code=patient.code) if facts else []
     page = render_template(
         "documents/show.html",
-        patient=_patient(document.patient_id),
+        patient=patient,
         document=document,
         versions=versions_of(current_user, document),
         may_delete=operations.may_delete(document, current_user),
@@ -170,6 +184,10 @@ def _shown(
         delete_form=delete_form or DeleteForm(),
         purge_form=purge_form or PurgeForm(),
         link_minutes=minutes,
+        facts=facts,
+        disagreements=others,
+        names_nobody=facts is not None and not names_somebody(facts),
+        viewer=viewer_of(document, facts, request.args.get("tooth", "")),
     )
     # A form's answer that leads to the store counts as one that is sent there.
     headers = {"Content-Security-Policy": security.policy(form_action=storage.origin())} if minutes else {}
