@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Date, Enum, Integer, Select, Table, select
+from sqlalchemy import Boolean, Column, ColumnElement, Date, Enum, Integer, Select, Table, select
 from sqlalchemy.orm import aliased
 
 from clinic.chart.entry import Entry, teeth_of
@@ -40,6 +40,7 @@ from clinic.models import (
     Request,
     SignOff,
     SupervisorCall,
+    ToothPlace,
     Unowned,
     User,
     Visit,
@@ -176,6 +177,14 @@ KINDS = (
         "id name category description taken_on created_at uploaded_by status left_out",
     ),
     Kind(
+        "tooth-places",
+        ToothPlace,
+        "Teeth marked on pictures",
+        "Where each tooth was marked on the picture of a document, in thousandths of its width and height. A later row of the same tooth "
+        "and document supersedes an earlier one; one without a place says that the mark was taken away.",
+        "marked_at marked_by document_id tooth x y",
+    ),
+    Kind(
         "trail",
         AuditEvent,
         "The trail",
@@ -225,8 +234,7 @@ def pages_of(kind: Kind, patient_id: int, *, upto: int | None = None) -> Iterato
     """
     table = kind.table
     key = next(iter(table.primary_key.columns))
-    mine = table.c.id if kind.model is Patient else table.c.patient_id
-    rows = _named(table).where(mine == patient_id).order_by(key).limit(PAGE)
+    rows = _named(table).where(_is_of(table, patient_id)).order_by(key).limit(PAGE)
     if kind.model is AuditEvent:  # else MariaDB would at times rather walk the whole trail
         for engine in ("mariadb", "mysql"):
             rows = rows.with_hint(table, "FORCE INDEX (ix_audit_event_patient)", engine)
@@ -241,6 +249,14 @@ def pages_of(kind: Kind, patient_id: int, *, upto: int | None = None) -> Iterato
         yield [{name: plain(value, (table.name, name) in JSON_TEXT) for name, value in row.items()} for row in found]
         if len(found) < PAGE:
             return
+
+
+def _is_of(table: Table, patient_id: int) -> ColumnElement[bool]:
+    if table is Patient.__table__:
+        return table.c.id == patient_id
+    if "patient_id" in table.c:
+        return table.c.patient_id == patient_id
+    return table.c.document_id.in_(select(Document.id).where(Document.patient_id == patient_id))
 
 
 def fields_of(kind: Kind) -> dict[str, str]:
