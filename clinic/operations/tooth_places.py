@@ -67,6 +67,9 @@ def _open(document_id: int) -> Document:
     document = locked(Document, document_id)
     if document.status is not DocumentStatus.AVAILABLE:
         raise Conflict(f"This document is {words(document.status)} now. Reload the page to see how it stands.")
+    patient = locked(Patient, document.patient_id, shared=True)
+    if patient.archived_at:
+        raise DomainError(f"{patient.name} is archived. Restore the record to mark teeth.")
     if document.media_type not in PICTURES + PREVIEWED:
         raise DomainError("This document has no picture on which a tooth could be marked.")
     return document

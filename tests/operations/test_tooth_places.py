@@ -93,6 +93,10 @@ def test_only_on_a_picture_that_is_there(world, picture, kamal):
     letter = file_document(world, body=PDF, name="letter.pdf")
     with pytest.raises(DomainError, match="no picture"):
         mark_tooth(letter.id, tooth="36", x=1, y=1, seen=0, actor=kamal)
+    world.patient("fernando").archived_at = picture.created_at
+    with pytest.raises(DomainError, match="archived"):
+        mark_tooth(picture.id, tooth="36", x=1, y=1, seen=0, actor=kamal)
+    world.patient("fernando").archived_at = None
     delete_document(picture.id, version=picture.version, reason="Wrong", actor=kamal)
     with pytest.raises(Conflict, match="deleted now"):
         mark_tooth(picture.id, tooth="36", x=1, y=1, seen=0, actor=kamal)
