@@ -801,7 +801,7 @@ class Looking:
                     "async () => { for (const one of document.images) { one.scrollIntoView();"
                     " await new Promise((done) => setTimeout(done, 5)); } }"
                 )
-                self.page.wait_for_load_state("networkidle") if share(1, 0) else self.page.wait_for_timeout(100)
+                self.page.wait_for_timeout(share(500, 100))
                 self.faults += [f"the gallery: {fault}" for fault in self.watch.all(self.page)]
                 older = self.page.get_by_role("link", name="Older")
                 if not older.count():
