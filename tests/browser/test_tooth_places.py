@@ -424,7 +424,11 @@ def test_a_journey_without_javascript(page_of, live_server, documents, marked):
     expect(page.get_by_text("36 at 75 % from the left, 60 % from the top")).to_be_visible()
     assert share(page, 36) == near(75, 60)
     page.get_by_label("Tooth", exact=True).select_option("37")
-    page.get_by_role("button", name="The picture: press where the tooth is").click(position={"x": 320, "y": 80})
+    pressed = page.get_by_role("button", name="The picture: press where the tooth is")
+    assert (pressed.bounding_box()["width"], pressed.bounding_box()["height"]) == (640, 320)
+    edges = pressed.evaluate("it => [getComputedStyle(it).padding, getComputedStyle(it).borderWidth]")
+    assert edges == ["0px", "0px"]  # else a press would be counted from beside the picture
+    pressed.click(position={"x": 320, "y": 80})
     expect(page.get_by_text("37 at 50 % from the left, 25 % from the top")).to_be_visible()
     page.get_by_role("button", name="Take away the mark of 36").click()
     expect(ring(page, 36)).to_have_count(0)
