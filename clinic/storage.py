@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -411,17 +411,21 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
     numbers = range(start // PART, -(-stop // PART)) if start < stop else range(0)
     if not stored.size:
         _check_empty(ours, bucket, stored)
-    wire = ThreadPoolExecutor(1)
+    wire, source = ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
     try:
-        coming = wire.submit(_part, ours, bucket, stored, numbers[0]) if numbers else None
+        coming = wire.submit(source.part, numbers[0]) if numbers else None
         for number in numbers:
             assert coming is not None
             body = coming.result()
-            coming = wire.submit(_part, ours, bucket, stored, number + 1) if number + 1 in numbers else None
+            coming = wire.submit(source.part, number + 1) if number + 1 in numbers else None
+            if hashlib.sha256(body).hexdigest() != stored.parts[number]:  # while the next one comes
+                raise Damaged(f"{stored.key} is not what was put there.")
             begins = number * PART
             yield body[max(start - begins, 0) : stop - begins]
     finally:
-        wire.shutdown(wait=False, cancel_futures=True)  # whoever went away waits for no part
+        with suppress(RuntimeError):  # the process ends: so does the connection
+            wire.submit(source.close)
+        wire.shutdown(wait=False)  # whoever went away waits for no part
 
 
 def _check_empty(ours: Any, bucket: str, stored: Stored) -> None:
@@ -430,22 +434,52 @@ def _check_empty(ours: Any, bucket: str, stored: Stored) -> None:
             raise Damaged(f"{stored.key} is longer than what was put there.")
 
 
-def _part(ours: Any, bucket: str, stored: Stored, number: int) -> bytes:
-    first, last = number * PART, min((number + 1) * PART, stored.size) - 1
-    with _asking(stored.key):
+class _Source:
+    """An object's parts one after the other, up to before part `end`: of one answer, as asking for each costs half as much time again.
+
+    Whoever takes long over a part may find that the store has hung up meanwhile: the rest is asked for anew.
+    """
+
+    def __init__(self, ours: Any, bucket: str, stored: Stored, end: int) -> None:
+        self._client, self._bucket, self._stored = ours, bucket, stored
+        self._stop = min(end * PART, stored.size)
+        self._body: Any = None
+
+    def part(self, number: int) -> bytes:
+        """The part as the store gives it, of the right place and length."""
+        if self._body is not None:
+            with suppress(StorageError):
+                return self._read(number)
+        self.close()
+        with _asking(self._stored.key):
+            self._body = self._asked_for(number * PART)
+        return self._read(number)
+
+    def close(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+    def _asked_for(self, first: int) -> Any:
+        last, size = self._stop - 1, self._stored.size
         try:
-            answer = ours.get_object(Bucket=bucket, Key=stored.key, Range=f"bytes={first}-{last}")
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._stored.key, Range=f"bytes={first}-{last}")
         except ClientError as error:
             if error.response["Error"]["Code"] == "InvalidRange":
-                raise Damaged(f"{stored.key} is shorter than what was put there.") from error
+                raise Damaged(f"{self._stored.key} is shorter than what was put there.") from error
             raise
-        with closing(answer["Body"]) as coming:
-            if answer.get("ContentRange") != f"bytes {first}-{last}/{stored.size}":
-                raise Damaged(f"{stored.key} is not as long as what was put there.")
-            body: bytes = coming.read()
-    if hashlib.sha256(body).hexdigest() != stored.parts[number]:
-        raise Damaged(f"{stored.key} is not what was put there.")
-    return body
+        if answer.get("ContentRange") != f"bytes {first}-{last}/{size}":
+            answer["Body"].close()
+            raise Damaged(f"{self._stored.key} is not as long as what was put there.")
+        return answer["Body"]
+
+    def _read(self, number: int) -> bytes:
+        wanted = min((number + 1) * PART, self._stop) - number * PART
+        with _asking(self._stored.key):
+            body: bytes = self._body.read(wanted)
+        if len(body) != wanted:
+            raise StorageError("The object store does not answer.")
+        return body
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------

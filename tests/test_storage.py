@@ -1,5 +1,6 @@
 """The object store: a real S3 server, reached as it is, and over TLS through a double that refuses what R2 refuses."""
 
+import hashlib
 import random
 import socket
 import threading
@@ -191,13 +192,26 @@ def test_a_fault_of_our_own_on_the_way_leaves_nothing_either(here, monkeypatch):
 
 def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch):
     kept = keep(bytes_of(3 * PART))
-    real = storage._part
-    monkeypatch.setattr(storage, "_part", lambda *asked: (time.sleep(1.0 if asked[-1] else 0), real(*asked))[1])
+    real = storage._Source.part
+    monkeypatch.setattr(storage._Source, "part", lambda *asked: (time.sleep(1.0 if asked[-1] else 0), real(*asked))[1])
     pieces = storage.outgoing(kept)
     next(pieces)
     began = time.monotonic()
     pieces.close()
     assert time.monotonic() - began < 0.7
+
+
+def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monkeypatch):
+    kept = keep(bytes_of(3 * PART))
+    real, asked = storage._Source._asked_for, []
+    monkeypatch.setattr(storage._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
+    source = storage._Source(storage.client(), storage._bucket(), kept, 3)
+    body = source.part(0)
+    source._body._raw_stream.close()
+    body += source.part(1) + source.part(2)
+    assert hashlib.sha256(body).hexdigest() == kept.digest
+    assert asked == [0, PART]
+    source.close()
 
 
 def test_an_upload_of_somebody_who_died_is_found_and_taken_back(here, store):
