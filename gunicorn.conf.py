@@ -11,9 +11,8 @@ worker_class = "gthread"
 # A live stream holds a thread for its life, a file on its way for as long as its line is slow. Beyond LIVE_STREAMS a page polls, and 24
 # files at most come in: with as many that go out 16 threads remain for pages, as many as the database pool has connections.
 threads = int(os.environ.get("LIVE_STREAMS", "160")) + 64
-worker_connections = (
-    1000  # of a process: its streams and every browser's idle kept-alive connections, which hold no thread
-)
+# Of a process: its streams and every browser's idle kept-alive connections, which hold no thread.
+worker_connections = 1000
 keepalive = 75  # longer than a proxy's 60 s: the proxy closes first and never writes into a connection that is closing
 timeout = 60  # of the worker's own loop; a slow request is ended by the database's and the clients' own limits
 graceful_timeout = 10  # streams end themselves at once; what is left is a request being answered

@@ -231,7 +231,10 @@ def _tell_documents(done: int, of: int) -> None:
     "--take-unknown", is_flag=True, help="Take objects away that no row names: not before somebody knows why."
 )
 def reconcile_documents(take_unknown: bool) -> None:
-    """Make documents and object store agree after what was cut off; safe at any time. The exit status is 1 when bytes are missing."""
+    """Make documents and object store agree after what was cut off; safe at any time.
+
+    The exit status is 1 when bytes are missing, and when objects are named by no row.
+    """
     try:
         found = reconciling.reconcile(db.session.commit, take_unknown=take_unknown)
     except storage.StorageError as error:
@@ -310,12 +313,16 @@ def _account() -> str:
 
 @contextmanager
 def _ended_politely() -> Iterator[None]:
-    """Whoever ends the program by SIGTERM ends it as by Ctrl-C: what is under way is taken back."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Whoever ends the program, or closes its terminal, ends it as by Ctrl-C: what is under way is taken back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, signal.default_int_handler)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

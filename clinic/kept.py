@@ -1,5 +1,5 @@
-"""What can be made anew and is kept in the object store meanwhile: prints, thumbnails, previews,
-what files say of themselves. Sealed, so that what is kept is what was put there.
+"""What can be made anew and is kept in the object store meanwhile: prints, thumbnails, previews, what files say of themselves. Sealed,
+so that what is kept is what was put there.
 
 A store that does not answer costs the keeping, not what is made; it is then left alone for a while.
 """

@@ -23,7 +23,7 @@ from clinic import clock, grants, settings, storage
 from clinic.extensions import db
 from clinic.formatting import ago, bytes_of, lasting, number_of
 from clinic.models import User
-from clinic.operations.documents import COMING, MISSING, WRONG
+from clinic.operations.documents import COMING, DAMAGE
 from clinic.operations.jobs import JOBS, Declared
 from clinic.operations.reconciling import YOUNG
 from clinic.printing import client as printer
@@ -195,9 +195,8 @@ def _verified(name: str, runs: Runs) -> Part:
 def _documents() -> list[Part]:
     runs = runs_of(("verify-documents", "reconcile-documents"))
     agreed, at = runs["reconcile-documents"], clock.now()
-    found = states(
-        since=at - COMING, taken=agreed.success.started_at if agreed.success else None, damage=(WRONG, MISSING)
-    )
+    taken = agreed.success.started_at if agreed.success else None
+    found = states(since=at - COMING, taken=taken, damage=DAMAGE)
     return [_verified_documents(runs["verify-documents"]), _quarantine(found), _uploads(found), _purged(found, agreed)]
 
 
@@ -210,7 +209,7 @@ def _verified_documents(runs: Runs) -> Part:
 def _quarantine(found: States) -> Part:
     name, page = "Quarantine", "status.quarantine"
     if not found.quarantined:
-        return Part(name, GOOD, "No document is in quarantine.")
+        return Part(name, GOOD, "No document waits in quarantine.")
     said = [f"{number_of(found.quarantined, 'document')}, which nobody can read."]
     if found.damaged:
         said.append(

@@ -25,9 +25,7 @@ from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
-SENT_AT_ONCE = (
-    2  # parts on the wire of one process: more files take turns, so that they take no more of the processor from pages
-)
+SENT_AT_ONCE = 2  # parts on the wire of one process: more files take turns and leave pages the processor
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
 

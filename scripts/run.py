@@ -31,10 +31,8 @@ SEED = ("seed-demo", "--patients", "400", "--years", "2", "--if-empty")
 GRACE = 15  # seconds a child has to stop by itself; gunicorn's own limit is 10
 STORE_GRACE = 2  # the object store waits for itself for ever; what it acknowledged is on disk by then
 STEADY = 30  # a child that lived this long and then ended is simply started again
-JOBS_AFTER, JOBS_EVERY = (
-    20,
-    300,
-)  # seconds from the start to the first call of `flask jobs`, and from the end of one to the next
+# Seconds from the start to the first call of `flask jobs`, and from the end of one to the next.
+JOBS_AFTER, JOBS_EVERY = 20, 300
 TRIES = 5  # a child that keeps ending sooner is given up, and everything is stopped
 
 stopping = threading.Event()

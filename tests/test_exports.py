@@ -181,6 +181,16 @@ class TestEveryTable:
         assert not [name for name in told if any(word in name for word in ("hash", "token", "secret", "totp", "pin"))]
 
 
+def test_a_file_is_former_though_the_one_that_replaced_it_was_deleted(world, session):
+    first = file_document(world, body=png(3, 3))
+    second = file_document(world, body=png(4, 4), replaces=first.id)
+    third = file_document(world, body=png(5, 5), replaces=second.id)
+    alone = file_document(world, body=png(6, 6))
+    delete_document(second.id, version=second.version, reason="Blurred", actor=world.user("kamal"))
+    found = {document.id: former for document, former in exports.documents_after(world.patients["fernando"], 0)}
+    assert found == {first.id: True, second.id: True, third.id: False, alone.id: False}
+
+
 @pytest.mark.parametrize("kind", exports.KINDS, ids=lambda kind: kind.name)
 def test_rows_come_page_by_page_and_are_of_one_patient(world, session, kind, monkeypatch):
     monkeypatch.setattr(exports, "PAGE", 2)

@@ -38,8 +38,9 @@ main()
 """
 # The same, with a store whose answers never end.
 HANGING = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
 from clinic import storage
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 mark = pathlib.Path(sys.argv.pop())
 def outgoing(stored):
     yield b"x" * 100_000
@@ -118,7 +119,8 @@ def test_memory_is_flat_whatever_the_size(clinic, tmp_path, media_type):
     assert peaks[1] - peaks[0] < 32, "two parts of 8 MiB more, and what lies between"
 
 
-def test_ended_by_sigterm_it_leaves_no_file_and_is_told(clinic, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_by_a_signal_it_leaves_no_file_and_is_told(clinic, tmp_path, ending):
     clinic.file("perera", "leela", 1000, "image/png")
     words = ("export-patient", "P-2026-00002", "--to", tmp_path / "x.zip", "--reason", "Cut off", tmp_path / "mark")
     with clinic.started(HANGING, *words) as run:
@@ -128,7 +130,7 @@ def test_ended_by_sigterm_it_leaves_no_file_and_is_told(clinic, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert (tmp_path / "x.zip.part").exists()
-        run.send_signal(signal.SIGTERM)
+        run.send_signal(ending)
         _, told = run.communicate(timeout=30)
     assert (run.returncode, "Traceback" in told) == (1, False), told
     assert [path.name for path in tmp_path.iterdir()] == ["mark"]

@@ -6,7 +6,7 @@ from clinic.approvals.kind import Item, Kind
 from clinic.formatting import words
 from clinic.models import Document, User
 from clinic.operations.documents import OWN, how_purge_stands, purge_document, return_purge
-from clinic.queries.documents import ASK_PURGE, last_of_purge, purge_for, waiting_ids, waiting_purges
+from clinic.queries.documents import ASK_PURGE, last_act_on, purge_for, waiting_ids, waiting_purges
 
 
 def items(viewer: User) -> list[Item]:
@@ -23,7 +23,7 @@ def item(viewer: User, document_id: int) -> Item | None:
 def facts(_viewer: User, item: Item) -> dict[str, Any]:
     """Why it is to be purged."""
     document: Document = item.row
-    return {"why": document.purge_reason or last_of_purge(document, ASK_PURGE).reason}
+    return {"why": document.purge_reason or last_act_on(document, ASK_PURGE).reason}
 
 
 def _outcome(viewer: User, document: Document) -> str:
@@ -35,7 +35,7 @@ def _outcome(viewer: User, document: Document) -> str:
 def _item(document: Document, *, outcome: str = "") -> Item:
     patient, asker, since = document.patient, document.purge_asked_by, document.purge_asked_at
     if asker is None:  # it was withdrawn, or returned
-        asked = last_of_purge(document, ASK_PURGE)
+        asked = last_act_on(document, ASK_PURGE)
         person_id, person, since = asked.actor_id, asked.name, asked.at
     else:
         person_id, person = asker.id, asker.name

@@ -19,7 +19,7 @@ class Mouth:
     kinds: Mapping[str, Kind] = field(default_factory=lambda: BUILT_IN)
     dentition: teeth.Dentition = teeth.Dentition.PERMANENT
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # `kinds` cannot be hashed; whether two are equal goes by all of it
         return hash((self.base, self.dentition, *((entry.id, entry.stroke) for entry in self.entries)))
 
     @cached_property

@@ -26,6 +26,7 @@ def disagreements(facts: Facts, *, name: str, birth_date: date, code: str) -> li
 
 
 def names_somebody(facts: Facts) -> bool:
+    """Whether the file says whose it is; `Anonymous` is nobody."""
     return bool(set(_words(facts.name)) - NOBODY)
 
 

@@ -12,7 +12,7 @@ import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from clinic.text import one_line
@@ -505,9 +505,10 @@ def _pdf_pattern(kinds: frozenset[str]) -> re.Pattern[bytes]:
 
 
 class _Objects:
-    """What is seen of a PDF's objects, in the file itself or in those that are packed."""
+    """What is seen of a PDF's objects, in the file itself or, where `is_inside`, in those that are packed: none is packed twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_inside: bool) -> None:
+        self.is_inside = is_inside
         self.unseen, self.pages, self.room = frozenset(_PDF_SEEN), 0, _UNPACKED
 
     def walk(self, file: Inspection) -> Walk:
@@ -518,7 +519,7 @@ class _Objects:
                 self.pages += 1
             else:
                 self.unseen -= {match.lastgroup}
-            if match.lastgroup == "packed" and (yield from self.unpacked(file, match)):
+            if match.lastgroup == "packed" and not self.is_inside and (yield from self.unpacked(file, match)):
                 self.unseen |= {"packed"}  # it was seen to its end
             if self.pages > file.limits.pages:
                 raise Refused(
@@ -562,8 +563,8 @@ def _pdf(file: Inspection) -> Walk:
         raise file.cut_short() from None
 
 
-def _seen(file: Inspection) -> Walk:
-    objects = _Objects()
+def _seen(file: Inspection, *, is_inside: bool = False) -> Walk:
+    objects = _Objects(is_inside=is_inside)
     try:
         yield from objects.walk(file)
     except _Cut:
@@ -586,7 +587,7 @@ class _Kind:
 
 
 _PDF = _Kind("pdf", "application/pdf", (".pdf",), "PDF", _pdf)
-_INSIDE = _Kind("", "", ("",), "PDF", _seen)
+_INSIDE = _Kind("", "", ("",), "PDF", partial(_seen, is_inside=True))
 _JPEG = _Kind("jpeg", "image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG picture", _jpeg)
 _PNG = _Kind("png", "image/png", (".png",), "PNG picture", _png)
 _WEBP = _Kind("webp", "image/webp", (".webp",), "WebP picture", _webp)

@@ -168,8 +168,8 @@ class _Record:
     def written_to(self, stream: Writable, tell: Tell) -> Exported:
         begun = clock.now()
         local = clock.local(begun)
-        date = (local.year, local.month, local.day, local.hour, local.minute, local.second)
-        with Zipped(stream, date, tell) as self.zip:
+        stamp = (local.year, local.month, local.day, local.hour, local.minute, local.second)
+        with Zipped(stream, stamp, tell) as self.zip:
             self._write_documents()
             self._write_versions()
             for kind in KINDS:

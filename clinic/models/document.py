@@ -53,6 +53,11 @@ class DocumentStatus(enum.StrEnum):
     PURGED = "purged"  # the bytes are gone; two people wanted that
 
 
+# Of which the bytes may be looked at, and of which the store holds them.
+READABLE = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED)
+HELD = (*READABLE, DocumentStatus.QUARANTINED)
+
+
 class Document(Base):
     """One file. `key`, `size`, `sha256` and `parts` (SHA-256 of each part, hex, with spaces) are what the store must hold."""
 
@@ -102,7 +107,7 @@ class Document(Base):
     @property
     def is_readable(self) -> bool:
         """Whether its bytes may be looked at: also before it is restored, or purged."""
-        return self.status in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED)
+        return self.status in READABLE
 
     @property
     def is_away(self) -> bool:

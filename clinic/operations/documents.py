@@ -18,16 +18,18 @@ from clinic.formatting import bytes_of, number_of, when, words
 from clinic.models import Category, Document, DocumentStatus, Patient, Projection, Role, User, Visit, categories_of
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
-from clinic.queries.documents import ASK_PURGE, decides_purge, last_of_purge, newer_of
+from clinic.queries.documents import ASK_PURGE, decides_purge, last_act_on, newer_of
 from clinic.queries.scope import is_given, supervisors_given
 from clinic.storage import Stored
 
 MIB = 2**20
 WRONG = "Its bytes are not what was stored."
 MISSING = "Its bytes are not in the object store."
+DAMAGE = (WRONG, MISSING)  # the quarantine for this ends when the bytes are right again
 MOST_TOLD = 50
 COMING = timedelta(hours=4)  # an upload that takes longer is given up
 OWN = "You asked for this yourself. Another supervisor of the patient decides."
+# What becomes of the wish that a document is purged, as one says of whoever did it.
 DONE_ABOUT_PURGE = {
     ASK_PURGE: "asked for this",
     "document.withdraw_purge": "withdrew this",
@@ -332,7 +334,7 @@ def _asked_to_purge(document_id: int, version: int, actor: User) -> Document:
 
 def how_purge_stands(document: Document) -> str:
     """What was done last about purging a document: by whom, when and why."""
-    last = last_of_purge(document)
+    last = last_act_on(document, *DONE_ABOUT_PURGE)
     if last is None:
         return "Nobody asks for this any more. Reload the page to see how it stands."
     why = f" “{last.reason}”" if last.act == "document.return_purge" else ""
@@ -375,7 +377,7 @@ def _answer(document: Document, person_id: int | None, outcome: str, *, kind: st
 def quarantine_document(document_id: int, *, why: str) -> bool:
     """Its bytes are not what was put there, or not safe: nobody reads it any more. Asked twice, nothing happens: answers whether it did."""
     document = locked(Document, document_id)
-    if document.status not in (DocumentStatus.AVAILABLE, DocumentStatus.DELETED):
+    if not document.is_readable:
         return False
     document.status, document.why = DocumentStatus.QUARANTINED, why[:300]
     _tell("document.quarantine", "Put into quarantine", document, actor=None, reason=why)
@@ -399,7 +401,7 @@ def _tell_administrators(document: Document) -> None:
 def release_document(document_id: int) -> None:
     """Its bytes were read anew and are what was stored: it is as before the quarantine. Not for what a scanner said, nor twice."""
     document = locked(Document, document_id)
-    if document.status is not DocumentStatus.QUARANTINED or document.why not in (WRONG, MISSING):
+    if document.status is not DocumentStatus.QUARANTINED or document.why not in DAMAGE:
         return
     reason, document.why = document.why, ""
     document.status = DocumentStatus.DELETED if document.deleted_at else DocumentStatus.AVAILABLE

@@ -17,7 +17,16 @@ from clinic import clock, kept, settings, storage
 from clinic.extensions import db
 from clinic.formatting import bytes_of, number_of
 from clinic.models import Document, DocumentStatus
-from clinic.operations.documents import COMING, MISSING, WRONG, fail_document, quarantine_document, release_document
+from clinic.models.document import HELD, READABLE
+from clinic.operations.documents import (
+    COMING,
+    DAMAGE,
+    MISSING,
+    WRONG,
+    fail_document,
+    quarantine_document,
+    release_document,
+)
 from clinic.queries.documents import stored_of
 from clinic.storage import Damaged, Held, Missing
 
@@ -25,7 +34,6 @@ PREFIX = "documents/"
 YOUNG = COMING + timedelta(hours=2)
 BATCH = 500
 MOST_MISSING = 25  # documents without their object: more are no accident, but another bucket
-HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
 LATELY = timedelta(days=90)  # a hold, or a store that is away, may last
 Keep = Callable[[], None]
 
@@ -147,8 +155,7 @@ def _compare(batch: Sequence[Held], after: str, old: datetime, found: Found, unk
             storage.delete(key)
             found.taken += 1
     for key, row in rows.items():
-        readable = row.status in HELD and row.status is not DocumentStatus.QUARANTINED
-        is_lost = readable and key not in held and row.available_at < old
+        is_lost = row.status in READABLE and key not in held and row.available_at < old
         if is_lost and storage.size_of(key) is None:
             found.missing.append(row.id)
             found.is_elsewhere = len(found.missing) > MOST_MISSING
@@ -197,9 +204,8 @@ def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] =
     A document that is not what was stored goes into quarantine; one that is there for that and is right again comes out of it.
     `tell` hears how many of how many are done.
     """
-    damaged = and_(Document.status == DocumentStatus.QUARANTINED, Document.why.in_((WRONG, MISSING)))
-    readable = Document.status.in_((DocumentStatus.AVAILABLE, DocumentStatus.DELETED))
-    oldest = select(Document.id).where(readable).order_by(Document.checked_at, Document.id)
+    damaged = and_(Document.status == DocumentStatus.QUARANTINED, Document.why.in_(DAMAGE))
+    oldest = select(Document.id).where(Document.status.in_(READABLE)).order_by(Document.checked_at, Document.id)
     ids = list(db.session.scalars(oldest))
     wanted = list(db.session.scalars(select(Document.id).where(damaged).order_by(Document.id)))
     result = Verified(of=len(wanted) + len(ids))

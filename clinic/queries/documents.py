@@ -1,8 +1,9 @@
 """A patient's documents. The front desk finds letters, consents and scans; pictures of the mouth are for those who treat."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, false, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic.extensions import db
@@ -16,9 +17,7 @@ from clinic.storage import Stored
 
 NEWEST = Order((Document.id,), descending=True)
 NEWER, LATER = aliased(Document), aliased(Document)
-# What becomes of the wish that a document is purged; the first is the wish.
 ASK_PURGE = "document.ask_purge"
-PURGE_ACTS = (ASK_PURGE, "document.withdraw_purge", "document.return_purge", "document.restore", "document.purge")
 SHOWN = 60  # of one page
 MOST_VERSIONS = 200
 MOST_VISITS = 50
@@ -124,16 +123,16 @@ def purge_for(viewer: User, document_id: int) -> Document | None:
     """One document of which somebody wanted it purged and the viewer decides, or would have."""
     found = select(Document).where(Document.id == document_id, decides_purge(viewer))
     document = db.session.execute(_whole(found)).scalar_one_or_none()
-    return document if document and (document.purge_asked_by_id or last_of_purge(document, ASK_PURGE)) else None
+    return document if document and (document.purge_asked_by_id or last_act_on(document, ASK_PURGE)) else None
 
 
-def last_of_purge(document: Document, *acts: str) -> Any:
-    """The last thing that was done about purging a document, as the trail has it, with `name` of who did it; None when nothing was."""
+def last_act_on(document: Document, *acts: str) -> Any:
+    """The last of these acts on a document, as the trail has it, with `name` of who did it; None when there is none."""
     done = (
         select(AuditEvent.act, AuditEvent.at, AuditEvent.reason, AuditEvent.actor_id, User.name)
         .join(User, User.id == AuditEvent.actor_id)
         .where(
-            AuditEvent.act.in_(acts or PURGE_ACTS),
+            AuditEvent.act.in_(acts),
             AuditEvent.patient_id == document.patient_id,
             AuditEvent.subject == f"document:{document.id}",
         )
@@ -174,16 +173,10 @@ def _visible(viewer: User, patient_id: int) -> Select[Any]:
 def _shown(viewer: User, patient_id: int) -> Select[Any]:
     """What lists, counts and teeth show: of each thing the newest file that can be read, and what is in quarantine.
 
-    Newest is what was added last. What is away, is in quarantine or is of no kind for the viewer stands in front of nothing.
+    What is away, is in quarantine or is of no kind for the viewer stands in front of nothing.
     """
-    thing = _things(patient_id)
-    newest = (
-        select(thing.c.first, func.max(NEWER.id).label("id"))
-        .join(NEWER, NEWER.id == thing.c.id)
-        .where(NEWER.status == DocumentStatus.AVAILABLE, NEWER.category.in_(categories_of(viewer.role)))
-        .group_by(thing.c.first)
-        .subquery()
-    )
+    thing = things_of(patient_id)
+    newest = newest_of(thing, categories_of(viewer.role))
     shown = Document.status.in_((DocumentStatus.AVAILABLE, DocumentStatus.QUARANTINED))
     return (
         _visible(viewer, patient_id)
@@ -193,16 +186,27 @@ def _shown(viewer: User, patient_id: int) -> Select[Any]:
     )
 
 
-def _things(patient_id: int) -> CTE:
+def things_of(patient_id: int) -> CTE:
     """Every file of a patient (`id`) with the first file of the same thing (`first`)."""
     firsts = select(Document.id, Document.id.label("first"))
     thing = firsts.where(Document.patient_id == patient_id, Document.replaces_id.is_(None)).cte("thing", recursive=True)
     return thing.union_all(select(LATER.id, thing.c.first).join(thing, LATER.replaces_id == thing.c.id))
 
 
+def newest_of(thing: CTE, categories: Iterable[Category]) -> Subquery:
+    """Of each thing, by its `first` file, the newest (`id`) that can be read and is of these categories: the one that was added last."""
+    return (
+        select(thing.c.first, func.max(NEWER.id).label("id"))
+        .join(NEWER, NEWER.id == thing.c.id)
+        .where(NEWER.status == DocumentStatus.AVAILABLE, NEWER.category.in_(categories))
+        .group_by(thing.c.first)
+        .subquery()
+    )
+
+
 def _is_same(patient_id: int, document_id: int) -> ColumnElement[bool]:
     """Whether a file is of the same thing as this one, itself too."""
-    thing = _things(patient_id)
+    thing = things_of(patient_id)
     first = select(thing.c.first).where(thing.c.id == document_id).scalar_subquery()
     return Document.id.in_(select(thing.c.id).where(thing.c.first == first))
 

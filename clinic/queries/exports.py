@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, Date, Enum, Integer, Select, Table, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Boolean, Column, ColumnElement, Date, Enum, Integer, Select, Table, false, func, select
 
 from clinic.chart.entry import Entry, teeth_of
 from clinic.chart.kinds import Kind as KindOfEntry
@@ -25,11 +24,11 @@ from clinic.models import (
     Base,
     Booking,
     BrokenGlass,
+    Category,
     Chart,
     ChartEntry,
     ChartVersion,
     Document,
-    DocumentStatus,
     Draft,
     Notice,
     OnceKey,
@@ -46,6 +45,7 @@ from clinic.models import (
     Visit,
 )
 from clinic.models.base import UtcDateTime
+from clinic.queries.documents import newest_of, things_of
 
 PAGE = 500  # rows read at once
 
@@ -299,15 +299,18 @@ def in_words(row: dict[str, Any], kinds: dict[str, KindOfEntry]) -> str:
     return sentence(entry, kinds=kinds)
 
 
-NEWER = aliased(Document)
-
-
 def documents_after(patient_id: int, after: int) -> list[tuple[Document, bool]]:
     """The next documents of a patient, whatever became of them, at most `PAGE`; and whether a newer file has taken its place. One query."""
-    newer = select(NEWER.id).where(NEWER.replaces_id == Document.id, NEWER.status == DocumentStatus.AVAILABLE)
-    rows = select(Document, newer.exists()).where(Document.patient_id == patient_id, Document.id > after)
+    thing = things_of(patient_id)
+    newest = newest_of(thing, Category)
+    rows = (
+        select(Document, func.coalesce(newest.c.id > Document.id, false()))
+        .outerjoin(thing, thing.c.id == Document.id)
+        .outerjoin(newest, newest.c.first == thing.c.first)
+        .where(Document.patient_id == patient_id, Document.id > after)
+    )
     found = db.session.execute(rows.order_by(Document.id).limit(PAGE).execution_options(populate_existing=True))
-    return [(document, is_former) for document, is_former in found]
+    return [(document, bool(is_former)) for document, is_former in found]
 
 
 # --- how a table is read ----------------------------------------------------------------------------------------------

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from clinic import clock
 from clinic.extensions import db
 from clinic.models import Category, Document, DocumentStatus, Patient, User
+from clinic.models.document import HELD
 from clinic.queries.paging import Order, Page, page_of
 from clinic.queries.scope import may_see
 
-HELD = (DocumentStatus.AVAILABLE, DocumentStatus.DELETED, DocumentStatus.QUARANTINED)
 LATELY = timedelta(days=30)
 LARGEST = 5
 NEWEST = Order((Document.id,), descending=True)
@@ -64,8 +64,8 @@ class Figures:
 
 @dataclass(frozen=True)
 class States:
-    """How many documents are in a state that is to pass. `late`: on their way since before `since`; `damaged`: of those in quarantine,
-    whose bytes are not what was stored; `purged`: since a time that was asked for."""
+    """How many documents are in a state that is to pass. `late`: on their way since before `since`; `quarantined`: as `quarantined`
+    lists them; `damaged`: of those, whose bytes are not what was stored; `purged`: since a time that was asked for."""
 
     coming: int
     late: int
@@ -110,21 +110,27 @@ def _largest(viewer: User) -> list[tuple[Patient | None, Amount]]:
 def states(*, since: datetime, taken: datetime | None, damage: Sequence[str]) -> States:
     """`since`: what is on its way from before that is late; `taken`: what was purged from then on is counted, all without it;
     `damage`: the reasons for a quarantine that are no scanner's. One query."""
-    coming, quarantined = (Document.status == state for state in (DocumentStatus.PENDING, DocumentStatus.QUARANTINED))
+    coming, in_quarantine = Document.status == DocumentStatus.PENDING, _waits_in_quarantine(damage)
     purged = Document.status == DocumentStatus.PURGED
     if taken is not None:
         purged &= Document.purged_at >= taken
     wanted = (DocumentStatus.PENDING, DocumentStatus.QUARANTINED, DocumentStatus.PURGED)
-    counts = (coming, coming & (Document.created_at < since), quarantined, quarantined & Document.why.in_(damage))
+    counts = (coming, coming & (Document.created_at < since), in_quarantine, in_quarantine & Document.why.in_(damage))
     columns = [_count(each) for each in counts]
     row = db.session.execute(select(*columns, *_amount(purged)).where(Document.status.in_(wanted))).one()
     return States(row[0], row[1], row[2], row[3], Amount(row[4], int(row[5])))
 
 
-def quarantined(*, after: int | None = None, before: int | None = None) -> Page[Document]:
-    """Documents that nobody may read, newest first: for whoever looks after the system, by number and reason."""
-    found = select(Document).where(Document.status == DocumentStatus.QUARANTINED)
-    return page_of(found, NEWEST, size=60, after=after, before=before)
+def quarantined(*, damage: Sequence[str], after: int | None = None, before: int | None = None) -> Page[Document]:
+    """Documents in quarantine about which something is to be done, newest first: for whoever looks after the system, by number and
+    reason. `damage` as in `states`."""
+    return page_of(select(Document).where(_waits_in_quarantine(damage)), NEWEST, size=60, after=after, before=before)
+
+
+def _waits_in_quarantine(damage: Sequence[str]) -> ColumnElement[bool]:
+    """What a scanner stopped is done with when it is deleted; damaged bytes are wanted back also of what was deleted."""
+    is_wanted = or_(Document.deleted_at.is_(None), Document.why.in_(damage))
+    return and_(Document.status == DocumentStatus.QUARANTINED, is_wanted)
 
 
 def _amount(condition: ColumnElement[bool]) -> tuple[ColumnElement[int], ColumnElement[int]]:

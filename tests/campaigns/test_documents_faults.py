@@ -29,8 +29,9 @@ from clinic import clock, create_app, settings, storage
 from clinic.config import Config
 from clinic.extensions import db
 from clinic.models import Document, DocumentStatus, Setting
+from clinic.models.document import HELD
 from clinic.operations import reconciling
-from clinic.operations.reconciling import HELD, YOUNG, Found
+from clinic.operations.reconciling import YOUNG, Found
 from clinic.queries.documents import stored_of
 from clinic.storage import PART
 from tests.campaigns.browserless import RemotePerson

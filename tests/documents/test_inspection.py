@@ -184,6 +184,24 @@ def test_packed_pages_are_counted():
     assert "more than 30 pages" in str(told("a.pdf", data, limits=Limits(pages=30)))
 
 
+def test_what_is_packed_in_what_is_packed_is_not_unpacked():
+    """Else some KiB could ask for any number of MiB, each level for so many times more."""
+
+    def packed(plain: bytes) -> bytes:
+        return b"<</Type/ObjStm/Filter/FlateDecode>>stream\n" + zlib.compress(plain, 9) + b"\nendstream\n"
+
+    many = packed(packed(packed(b" " * 2**23) * 100) * 100)
+    deep = b"/Type /Page"
+    for _ in range(400):
+        deep = packed(deep)
+    for inside in (many, deep):
+        begins = time.process_time()
+        answer = told("a.pdf", b"%PDF-1.7\n" + inside + b"%%EOF\n")
+        assert isinstance(answer, Found)
+        assert (answer.flags, answer.pages) == ((corpus.HIDDEN,), None)
+        assert time.process_time() - begins < 1
+
+
 def test_names_are_not_seen_in_other_names():
     data = seeds.pdf(extra=b"/JSON (x) /Launcher 1 /AAPL:x 2 /XFAx 3 /PageMode /UseNone /JS#43 (x) /Types /Page")
     answer = told("a.pdf", data)

@@ -222,7 +222,7 @@ class TestDocuments:
     def test_where_there_are_none(self, adel):
         found = parts(adel)
         assert found["Documents verified"] == ("attention", "Never. Run the job below.", "never")
-        assert found["Quarantine"] == ("good", "No document is in quarantine.", "now")
+        assert found["Quarantine"] == ("good", "No document waits in quarantine.", "now")
         assert found["Uploads"] == ("good", "Nothing is on its way.", "now")
         assert found["Purged bytes"] == ("good", "Nothing waits to be taken from the store.", "never")
         assert "No documents yet" in adel.get("/status").text
@@ -253,8 +253,18 @@ class TestDocuments:
         assert "secret name" not in page.text
         assert "Which ones" in adel.get("/status").text
 
+    def test_what_a_scanner_stopped_is_done_with_when_it_is_deleted(self, app, adel):
+        put(app, DocumentStatus.QUARANTINED, why="The scanner found Eicar in it.", deleted_at=clock.now())
+        assert parts(adel)["Quarantine"][0] == "good"
+        wanted = put(app, DocumentStatus.QUARANTINED, why=WRONG, deleted_at=clock.now())
+        state, sentence, _ = parts(adel)["Quarantine"]
+        assert (state, sentence[:11]) == ("bad", "1 document,")
+        assert "scanner" not in sentence
+        listed = re.findall(r'<th scope="row">(\d+)</th>', adel.get("/status/quarantine").text)
+        assert listed == [str(wanted)]
+
     def test_an_empty_quarantine_says_so(self, adel):
-        assert "Nothing is in quarantine" in adel.get("/status/quarantine").text
+        assert "Nothing waits in quarantine" in adel.get("/status/quarantine").text
 
     def test_uploads_that_take_too_long(self, app, adel):
         put(app, DocumentStatus.PENDING, age=timedelta(hours=3))

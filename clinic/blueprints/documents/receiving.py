@@ -27,10 +27,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 24  # files coming into one process: 20 on slow lines leave room; each holds a thread and at most two parts of memory
 FIELDS = MIB  # bytes of a form beside its file
 MOST_PARTS = 40  # of a form, its file among them
-QUICK, SLOW = (
-    2**18,
-    2**13,
-)  # bytes read at once: of what comes quickly, and of what does not, so that it is passed on soon
+# Bytes read at once: of what comes quickly, and of what does not, so that it is passed on soon.
+QUICK, SLOW = 2**18, 2**13
 CUT_OFF = "The file was cut off on its way here. Send it again."
 AWAY = "Documents cannot be stored at the moment. Nothing was saved; keep the file and try again in some minutes."
 

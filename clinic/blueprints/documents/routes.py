@@ -73,8 +73,7 @@ def listed(patient_id: int) -> ResponseReturnValue:
 @requires(Permission.VIEW_DOCUMENTS, changes=False)
 def show(patient_id: int, document_id: int) -> ResponseReturnValue:
     """One document and what is known of it."""
-    document = _document(patient_id, document_id)
-    return _shown(document)
+    return _shown(_document(patient_id, document_id))
 
 
 @bp.get(f"{OF_DOCUMENT}/file")
@@ -170,6 +169,7 @@ def _shown(
 ) -> Response:
     """The page of a document; a form that was refused is shown as it was filled in."""
     minutes = minutes_of_link(document)
+    # Asking the store ends the transaction; that of a refused form holds the claim of its key, which must not stay.
     asks = document.is_readable and document.media_type == DICOM and request.method == "GET"
     facts = said_by(document) if asks else None
     patient = _patient(document.patient_id)

@@ -1,6 +1,5 @@
-"""Small pictures and previews of documents, and what DICOM files say of themselves.
-
-Made once, by a process that can do no harm, and kept."""
+"""Small pictures and previews of documents, and what DICOM files say of themselves: made once, by a process that can do no harm, and
+kept."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +11,7 @@ from clinic.queries.documents import stored_of
 
 SIDE = 320  # pixels
 PREVIEW = 2000  # pixels
-SOON = 5.0  # seconds that a page waits for what a file says of itself
+SOON = 5.0  # seconds that a page waits for a worker that is free, and for what it says of a file
 DICOM = "application/dicom"
 
 
@@ -38,9 +37,9 @@ def said_by(document: Document) -> Facts | None:
     body = _made(
         kept.facts_key(stored.digest), stored, lambda chunks: facts_of(chunks, seconds=SOON).body(), asks_first=True
     )
-    return (
-        Facts.of(body) if body else None if body is None else Facts(no="What the file says of itself cannot be read.")
-    )
+    if body is None:
+        return None
+    return Facts.of(body) if body else Facts(no="What the file says of itself cannot be read.")
 
 
 def _drawn(document: Document, key: str, side: int) -> bytes | None:

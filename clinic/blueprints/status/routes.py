@@ -7,6 +7,7 @@ from flask_login import current_user
 from clinic import status, timer
 from clinic.access import Permission, requires
 from clinic.htmx import go_to, place
+from clinic.operations.documents import DAMAGE
 from clinic.operations.jobs import JOBS, ask_for
 from clinic.queries.stored import quarantined
 
@@ -24,8 +25,8 @@ def index() -> ResponseReturnValue:
 @bp.get("/quarantine")
 @requires(Permission.VIEW_STATUS)
 def quarantine() -> ResponseReturnValue:
-    """The documents in quarantine, by number and reason: of what is in them and whose they are nothing is said."""
-    return render_template("status/quarantine.html", page=quarantined(**place()))
+    """The documents that wait in quarantine, by number and reason: of what is in them and whose they are nothing is said."""
+    return render_template("status/quarantine.html", page=quarantined(damage=DAMAGE, **place()))
 
 
 @bp.post("/jobs/<string:job>/run")
