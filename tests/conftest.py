@@ -231,6 +231,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     shelf = Shelf()
     for name in ("put_once", "read", "keys", "held", "unfinished"):
         monkeypatch.setattr(storage, name, getattr(shelf, name))
+    monkeypatch.setattr(storage, "read_soon", shelf.read)
     return shelf
 
 
