@@ -137,8 +137,8 @@ class TestRoutes:
             db.session.commit()
             return f"/patients/{document.patient_id}/documents/{document.id}/file"
 
-    def test_so_many_at_once_and_then_one_waits(self, kamal, address, monkeypatch):
-        monkeypatch.setattr(sending, "AT_ONCE", 2)
+    def test_so_many_at_once_and_then_one_waits(self, app, kamal, address, monkeypatch):
+        monkeypatch.setitem(app.extensions, "chairside_downloads", Turns(2))
         going = [kamal.get(address) for _ in range(2)]
         assert [answer.status_code for answer in going] == [200, 200]
         late = kamal.get(address)
@@ -156,7 +156,7 @@ class TestRoutes:
             answer.close()
 
     def test_a_store_that_is_away_and_a_304_take_no_turn(self, app, kamal, address, monkeypatch):
-        monkeypatch.setattr(sending, "AT_ONCE", 1)
+        monkeypatch.setitem(app.extensions, "chairside_downloads", Turns(1))
         etag = kamal.get(address).headers["ETag"]
         gc.collect()
 
