@@ -153,9 +153,16 @@ def app(
             yield app
         finally:
             app.config.update(config)
+            forget_store(app)
             db.session.session_factory.kw = original
             transaction.rollback()
             connection.close()
+
+
+def forget_store(app: Flask) -> None:
+    """What an application knows of a store that was away, and of files on their way: no test goes by another's."""
+    for name in ("chairside_kept", "chairside_store_away", "chairside_uploads", "chairside_downloads"):
+        app.extensions.pop(name, None)
 
 
 def _as_tests_want_it(app: Flask) -> Flask:

@@ -24,7 +24,7 @@ from clinic import clock, create_app, live_stream, security, settings
 from clinic.blueprints.queue.board import forget_bodies
 from clinic.extensions import db
 from clinic.models import AuthSession, Device
-from tests.conftest import fresh_mariadb, make_config
+from tests.conftest import forget_store, fresh_mariadb, make_config
 from tests.world import World, build_world
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -114,6 +114,7 @@ def live_server(_live_app: tuple[Flask, str]) -> LiveServer:
     app, url = _live_app
     settings.forget()
     forget_bodies()
+    forget_store(app)
     with app.app_context():
         with db.engine.begin() as connection:
             connection.execute(text("SET FOREIGN_KEY_CHECKS=0"))

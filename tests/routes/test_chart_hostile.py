@@ -26,8 +26,7 @@ def chart(context, world):
 
 
 @pytest.fixture
-def printed(monkeypatch, shelf, app):
-    app.extensions.pop("chairside_kept", None)
+def printed(monkeypatch, shelf):
     asked: list[str] = []
 
     def print_pdf(html):

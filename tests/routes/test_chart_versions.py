@@ -23,9 +23,8 @@ def chart(context, world):
 
 
 @pytest.fixture
-def printed(monkeypatch, shelf, app):
+def printed(monkeypatch, shelf):
     """A printer that answers the document's digest, and remembers each."""
-    app.extensions.pop("chairside_kept", None)  # a store that was away in the test before
     asked: list[str] = []
 
     def print_pdf(html):
