@@ -48,6 +48,12 @@ class Form(wtforms.Form):
         def get_translations(self, _form: wtforms.Form) -> Words:
             return Words()
 
+    def checked(self) -> Self:
+        """Itself. Raises DomainError when it cannot be used: for forms where nobody could correct a field."""
+        if not self.validate():
+            raise DomainError(next(messages[0] for messages in self.errors.values()))
+        return self
+
 
 class VersionForm(Form):
     """Carries the version of the row that was seen, so that a row changed meanwhile is refused and not changed twice."""
@@ -58,12 +64,6 @@ class VersionForm(Form):
         if not str(field.data).isdecimal() or len(field.data) > 18:
             raise ValidationError(TOO_OLD)
         field.data = int(field.data)
-
-    def checked(self) -> Self:
-        """Itself. Raises DomainError when it cannot be used: for forms of one button, where nobody could correct a field."""
-        if not self.validate():
-            raise DomainError(next(messages[0] for messages in self.errors.values()))
-        return self
 
 
 class SeenForm(Form):

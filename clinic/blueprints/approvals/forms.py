@@ -5,7 +5,6 @@ import re
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
-from clinic.errors import DomainError
 from clinic.forms import TOO_OLD, Form, VersionForm, stripped
 from clinic.operations.assignments import REASON_LENGTH as EXCEPTION_LENGTH
 from clinic.operations.requests import REASON_LENGTH
@@ -36,7 +35,7 @@ class ReturnForm(VersionForm):
 
 
 class SeveralForm(Form):
-    """Items with their versions: `request:7:3 request:8:1`."""
+    """Items with their versions: `request:7:3 request:8:1`. Once it is valid, `chosen`: kind, id and version of each."""
 
     items = HiddenField("Items", [InputRequired(TOO_OLD)])
 
@@ -45,9 +44,3 @@ class SeveralForm(Form):
         self.chosen = [(part[1], int(part[2]), int(part[3])) for part in parts if part]
         if not all(parts) or len({(kind, number) for kind, number, _ in self.chosen}) < len(parts) or len(parts) > MOST:
             raise ValidationError(TOO_OLD)
-
-    def checked(self) -> list[tuple[str, int, int]]:
-        """Kind, id and version of each. Raises DomainError when the form is none of ours."""
-        if not self.validate():
-            raise DomainError(TOO_OLD)
-        return self.chosen

@@ -81,7 +81,7 @@ def give_back(kind: str, item_id: int) -> ResponseReturnValue:
 @requires(Permission.APPROVE)
 def approve_all() -> ResponseReturnValue:
     """Approve several items of one student and one patient at once."""
-    chosen = [(_item(kind, item_id), version) for kind, item_id, version in SeveralForm(request.form).checked()]
+    chosen = [(_item(kind, item_id), version) for kind, item_id, version in SeveralForm(request.form).checked().chosen]
     approve_several(chosen, actor=current_user)
     say = f"Approved {len(chosen)} for {chosen[0][0].person}"
     return htmx.done(back=url_for("approvals.index"), changed="approvals:changed", say=say)

@@ -33,12 +33,6 @@ class ToothForm(SeenForm):
         if not (teeth.is_tooth(field.data) or teeth.is_extra(field.data)):
             raise ValidationError("Choose the tooth first.")
 
-    def checked(self) -> "ToothForm":
-        """Itself. Raises DomainError when it cannot be used."""
-        if not self.validate():
-            raise DomainError(next(messages[0] for messages in self.errors.values()))
-        return self
-
 
 class MarkForm(ToothForm):
     """With a place."""
