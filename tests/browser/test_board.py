@@ -154,6 +154,23 @@ def test_somebody_was_faster(page_of, desk):
     expect(lane(page, "called")).to_contain_text("A3")
 
 
+def test_a_sheet_that_closes_is_not_opened_again_by_what_changes_meanwhile(page_of, desk):
+    entry = desk.arrive("fernando")
+    page = page_of("ruwan")
+    page.goto(desk.board)
+    page.evaluate(
+        "document.addEventListener('htmx:finally:request', () => document.dispatchEvent(new Event('htmx:after:swap')))"
+    )
+    page.keyboard.press("c")
+    expect(page.locator("#queue-call-now")).to_be_focused()
+    desk.call(entry, "A3")
+    page.keyboard.press("Enter")
+    expect(page.locator("#refusal")).to_contain_text("was called to chair A3")
+    expect(page.locator("#sheet")).to_be_hidden()
+    page.wait_for_timeout(300)
+    expect(page.locator("#sheet")).to_be_hidden()
+
+
 def test_a_double_click_moves_one_patient_once(page_of, desk):
     desk.call(desk.arrive("fernando"), "A1")
     desk.call(desk.arrive("perera"), "A2")

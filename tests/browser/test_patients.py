@@ -45,6 +45,7 @@ def test_a_patient_is_registered_by_keyboard_alone_in_seconds(live_server, page_
 def test_a_mistake_is_said_in_place_and_the_cursor_stands_in_it(page_of):
     page = page_of("ruwan")
     page.goto("/patients/new")
+    expect(page.locator("#name")).to_be_focused()
     page.keyboard.type("Sunil Weerasinghe")
     page.keyboard.press("Tab")
     page.keyboard.type("3/25/1984")
@@ -59,6 +60,7 @@ def test_a_mistake_is_said_in_place_and_the_cursor_stands_in_it(page_of):
 def test_searching_as_one_types_and_opening_by_keyboard(page_of):
     page = page_of("ruwan")
     page.goto("/patients")
+    expect(page.locator("#patients-q")).to_be_focused()  # before that, letters are keys of the page
     page.keyboard.type("ana pe", delay=30)
     page.locator("#patients-results").get_by_text("Nimali").wait_for(state="detached")
     expect(page.locator("#patients-results tbody tr")).to_have_count(1)

@@ -252,11 +252,24 @@ def test_a_dicom_file_of_somebody_else_is_pointed_out(page_of, live_server, docu
         assert not axe.faults(page)
 
 
-def test_a_picture_that_cannot_be_had_says_so(page_of, live_server, documents, faults):
+@pytest.mark.parametrize("first", ["picture", "script"])
+def test_a_picture_that_cannot_be_had_says_so(page_of, live_server, documents, faults, first):
     number = filed(live_server, body=opg(), name="opg.png", said=OPG)
-    page = page_of("kamal")
-    page.route("**/file", lambda route: route.fulfill(status=204))
-    page.goto(f"{documents}/{number}")
+    page, held = page_of("kamal"), {"picture": [], "script": []}
+    page.route("**/file", lambda route: held["picture"].append(route))
+    page.route("**/viewer*.js*", lambda route: held["script"].append(route))
+    page.goto(f"{documents}/{number}", wait_until="commit")
+    expect(page.locator(".viewer-frame img")).to_be_attached()
+    go = {
+        "picture": lambda: held["picture"][0].fulfill(status=204),
+        "script": lambda: [route.continue_() for route in held["script"]],
+    }
+    go[first]()
+    page.wait_for_function({
+        "picture": "() => document.querySelector('.viewer-frame img').complete",
+        "script": "() => document.querySelector('.viewer.is-live')",
+    }[first])  # fmt: skip
+    go["script" if first == "picture" else "picture"]()
     expect(page.locator(".viewer-frame")).to_contain_text("cannot be shown at the moment")
     faults.clear()
 
@@ -363,6 +376,7 @@ def test_a_journey_by_keyboard_alone(page_of, live_server, documents, marked):
     press("j")
     press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("opg.png")
+    expect(page.locator(".viewer.is-live")).to_be_visible()
     for key in ("+", "+", "t", "n"):
         press(key)
     expect(page.locator(".viewer-scale")).to_have_text("169 %")
@@ -400,6 +414,7 @@ def test_a_journey_by_keyboard_alone(page_of, live_server, documents, marked):
     press("Tab")
     press("Enter")
     expect(page.locator(".compare img")).to_have_count(2)
+    page.wait_for_load_state()
     press("o")
     slider = page.get_by_role("slider")
     slider.focus()

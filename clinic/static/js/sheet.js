@@ -6,9 +6,11 @@ const body = document.getElementById("sheet-body");
 if (sheet) {
   const within = (element) => element instanceof Element && body.contains(element);
   let asking = null;
+  let shown = null; // what was put in last: a swap elsewhere opens nothing, least of all what is just closing
 
   document.addEventListener("htmx:after:swap", () => {
-    if (!body.firstElementChild) return;
+    if (!body.firstElementChild || body.firstElementChild === shown) return;
+    shown = body.firstElementChild;
     if (!sheet.open) {
       asking = document.activeElement;
       sheet.showModal();

@@ -284,10 +284,11 @@ function open() {
   draw();
   if (meant) bring(meant);
 }
-picture.addEventListener("load", open);
-picture.addEventListener("error", () => {
+function fail() {
   frame.classList.add("is-empty");
   frame.textContent = "The picture cannot be shown at the moment. Reload the page, or download the file.";
-});
-if (picture.complete && picture.naturalWidth) open();
+}
+picture.addEventListener("load", open);
+picture.addEventListener("error", fail);
+if (picture.complete) picture.naturalWidth ? open() : fail(); // it was faster than this
 new ResizeObserver(draw).observe(frame);
