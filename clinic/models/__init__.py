@@ -3,8 +3,11 @@
 from clinic.models.base import Base
 from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
 from clinic.models.document import Category, Document, DocumentStatus, Projection, ToothPlace, categories_of
+from clinic.models.gate import Extension, Gate, GateItem, GateKind, GateStatus, ToothMatch
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
+from clinic.models.history import Filling, HistoryForm, HistoryReview, Kiosk
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
+from clinic.models.note import Decision, Execution, Note, NoteSigning, NoteStatus, NoteTemplate, NoteType
 from clinic.models.patient import (
     Alert,
     AlertKind,
@@ -41,6 +44,23 @@ from clinic.models.user import (
 from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
+    "Extension",
+    "Gate",
+    "GateItem",
+    "GateKind",
+    "GateStatus",
+    "ToothMatch",
+    "Filling",
+    "HistoryForm",
+    "HistoryReview",
+    "Kiosk",
+    "Decision",
+    "Execution",
+    "Note",
+    "NoteSigning",
+    "NoteStatus",
+    "NoteTemplate",
+    "NoteType",
     "Category",
     "Document",
     "DocumentStatus",

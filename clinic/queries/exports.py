@@ -30,6 +30,13 @@ from clinic.models import (
     ChartVersion,
     Document,
     Draft,
+    Filling,
+    Gate,
+    GateItem,
+    HistoryReview,
+    Kiosk,
+    Note,
+    NoteSigning,
     Notice,
     OnceKey,
     Opened,
@@ -39,6 +46,7 @@ from clinic.models import (
     Request,
     SignOff,
     SupervisorCall,
+    ToothMatch,
     ToothPlace,
     Unowned,
     User,
@@ -185,6 +193,62 @@ KINDS = (
         "marked_at marked_by document_id tooth x y",
     ),
     Kind(
+        "fillings",
+        Filling,
+        "Histories",
+        "Every form of the history as it was filled; a later one of the same form supersedes it.",
+        "at code number filled_by answers",
+    ),
+    Kind(
+        "history-reviews",
+        HistoryReview,
+        "Histories looked through",
+        "That a clinician looked a filled form through with the patient, and nothing had changed.",
+        "at reviewed_by filling_id",
+    ),
+    Kind(
+        "kiosks",
+        Kiosk,
+        "Tablets",
+        "That the patient was handed a tablet to fill a form.",
+        "handed_at handed_by expires_at ended_at",
+    ),
+    Kind(
+        "notes",
+        Note,
+        "Notes",
+        "Clinical notes and addenda to them, as they were signed last.",
+        "signed_at author type procedure teeth text outcome status error_reason",
+    ),
+    Kind(
+        "note-signings",
+        NoteSigning,
+        "Notes as they were signed",
+        "The exact words of each signing, and what a supervisor decided of them.",
+        "note_id number signed_at signed_by signed decision decided_by decided_at reason",
+    ),
+    Kind(
+        "gates",
+        Gate,
+        "Approvals to start and to dismiss",
+        "What was laid before a supervisor at a visit, and what became of it.",
+        "prepared_at prepared_by kind words status decided_by decided_at session_of reason",
+    ),
+    Kind(
+        "gate-items",
+        GateItem,
+        "What was to be approved at a visit",
+        "Each thing by itself, in words.",
+        "gate_id words status reason",
+    ),
+    Kind(
+        "tooth-matches",
+        ToothMatch,
+        "Teeth confirmed before they were treated",
+        "The tooth that a supervisor entered by themselves before something that cannot be undone, and what each source named.",
+        "entered_at entered_by entered found agrees second reason",
+    ),
+    Kind(
         "trail",
         AuditEvent,
         "The trail",
@@ -211,12 +275,24 @@ INTERNAL = frozenset(
         "open_chair_id",
         "open_visit_id",
         "key",
+        "token_hash",
         "once",
         "parts",
         "body",
     }
 )
-JSON_TEXT = frozenset({("chart_entry", "details"), ("request", "destinations")})
+JSON_TEXT = frozenset(
+    {
+        ("chart_entry", "details"),
+        ("request", "destinations"),
+        ("filling", "answers"),
+        ("note_signing", "signed"),
+        ("gate", "shown"),
+        ("tooth_match", "found"),
+    }
+)
+# Through what a table without a column for the patient belongs to one.
+PARENTS: dict[str, type[Base]] = {"document_id": Document, "note_id": Note, "gate_id": Gate, "gate_item_id": GateItem}
 # Columns that hold a person's id and have no foreign key.
 PEOPLE = frozenset({("audit_event", "actor_id")})
 NAMED = ("user", "department", "chair")
@@ -256,7 +332,8 @@ def _is_of(table: Table, patient_id: int) -> ColumnElement[bool]:
         return table.c.id == patient_id
     if "patient_id" in table.c:
         return table.c.patient_id == patient_id
-    return table.c.document_id.in_(select(Document.id).where(Document.patient_id == patient_id))
+    name, parent = next((name, model.__table__) for name, model in PARENTS.items() if name in table.c)
+    return table.c[name].in_(select(parent.c.id).where(_is_of(parent, patient_id)))  # type: ignore[arg-type]
 
 
 def fields_of(kind: Kind) -> dict[str, str]:
