@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 Answer = str | list[str]
-SHIPPED = ("medical", "orthodontic")
+MEDICAL = "medical"  # the one that is looked through before treatment starts
+SHIPPED = (MEDICAL, "orthodontic")
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LONGEST = {"text": 300, "long": 4000}  # characters
 MOST_ITEMS = 200
