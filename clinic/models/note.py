@@ -68,7 +68,10 @@ class Note(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     patient = link("Patient")
+    visit = link("Visit")
     author = link("User", foreign_keys=[author_id])
+    signings = link("NoteSigning", order_by="NoteSigning.number")
+    addenda = link("Note", order_by="Note.id")
     error_said_by = link("User", foreign_keys=[error_said_by_id])
     error_agreed_by = link("User", foreign_keys=[error_agreed_by_id])
 
@@ -81,6 +84,16 @@ class Note(Base):
         Index("ix_note_department", "department_id", "status", "signed_at"),
         TABLE_OPTIONS,
     )
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether it waits for a supervisor: signed, and not by a supervisor."""
+        return self.status is NoteStatus.SIGNED and self.department_id is not None
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing of it changes any more, but by addenda: approved, or a supervisor's own."""
+        return self.status is NoteStatus.APPROVED or (self.status is NoteStatus.SIGNED and self.department_id is None)
 
 
 class Decision(enum.StrEnum):

@@ -1,4 +1,4 @@
-"""chart, documents (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, and never the other way."""
+"""chart, documents, notes (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, and never the other way."""
 
 import ast
 from pathlib import Path
@@ -17,6 +17,14 @@ FORBIDDEN = {
         "flask",
     ),
     "documents": (
+        "clinic.models",
+        "clinic.queries",
+        "clinic.operations",
+        "clinic.blueprints",
+        "clinic.extensions",
+        "flask",
+    ),
+    "notes": (
         "clinic.models",
         "clinic.queries",
         "clinic.operations",
