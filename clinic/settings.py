@@ -169,6 +169,13 @@ DECLARED: dict[str, Declared] = {
         "Broken glass",
         "Minutes for which a record opened by breaking the glass can be read.",
     ),
+    "kiosk_minutes": Declared(
+        15,
+        Whole(2, 120, "minutes"),
+        "patients",
+        "Tablet in a patient's hands",
+        "Minutes for which a form that was handed to a patient on a tablet can be sent.",
+    ),
     "document_mib": Declared(
         2048, Whole(1, 8000, "MiB"), "documents", "Largest document", "A cone-beam volume has some hundred MiB."
     ),
