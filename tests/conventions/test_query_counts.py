@@ -69,6 +69,8 @@ NO_LIST = {
     "/sign-in/forgotten",
     "/status",
 }
+# It asks those tables alone that the rows on its first page are of: fewer when those are of fewer.
+MIXED = {"/patients/<int:patient_id>/timeline"}
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_a_list_costs_the_same_however_long_it_is(app, worlds):
         asked.add(rule)
         if length_many > length + 200:
             grown.add(rule)
-        if queries_many != queries:
+        if queries_many > queries or (queries_many < queries and rule not in MIXED):
             said = [
                 f"{statements.count(one)} x {one[:160]}"
                 for one in dict.fromkeys(statements)
