@@ -71,9 +71,9 @@ class Permission(enum.Enum):
     )
     VIEW_HISTORY = "see what a patient says of their health: every filled form"
     TAKE_HISTORY = "fill a patient's forms, look them through with the patient, hand the patient a tablet"
-    MANAGE_FORMS = "change the forms of the history and the templates of notes"
-    VIEW_NOTES = "read a patient's signed notes"
-    WRITE_NOTES = "write and sign notes, and addenda to them"
+    MANAGE_FORMS = "change the forms of the history, the templates of notes and the clinic's own diagnoses"
+    VIEW_NOTES = "read a patient's signed notes and problems"
+    WRITE_NOTES = "write and sign notes, and addenda to them; note a patient's problems"
     PREPARE_GATE = "ask a supervisor for Approval to Start and to Dismiss"
     DECIDE_GATE = "approve or return a start or a dismissal"
     MANAGE_CHART_KINDS = "make and retire the clinic's own kinds of chart entry"

@@ -18,6 +18,7 @@ from clinic.models import (
     ChartEntry,
     ChartVersion,
     Document,
+    Evidence,
     Extension,
     Filling,
     Gate,
@@ -26,6 +27,7 @@ from clinic.models import (
     HistoryReview,
     Note,
     NoteSigning,
+    Problem,
     ToothMatch,
     ToothPlace,
 )
@@ -38,9 +40,12 @@ LESS = {
     ChartEntry.__tablename__: "SELECT, INSERT",  # an edit is a further entry
     ChartVersion.__tablename__: "SELECT, INSERT",
     ToothPlace.__tablename__: "SELECT, INSERT",  # moved or taken away is a further row
-    **{model.__tablename__: "SELECT, INSERT" for model in (Filling, HistoryForm, HistoryReview, ToothMatch, Extension)},
+    **{
+        model.__tablename__: "SELECT, INSERT"
+        for model in (Filling, HistoryForm, HistoryReview, ToothMatch, Extension, Evidence)
+    },
     Document.__tablename__: "SELECT, INSERT, UPDATE",  # its row stays when its bytes are purged
-    **{model.__tablename__: "SELECT, INSERT, UPDATE" for model in (Note, NoteSigning, Gate, GateItem)},
+    **{model.__tablename__: "SELECT, INSERT, UPDATE" for model in (Note, NoteSigning, Gate, GateItem, Problem)},
     "alembic_version": "SELECT",  # the status page says when it is not the newest
 }
 # What nobody may change, with this account or past the application.

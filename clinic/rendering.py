@@ -16,7 +16,7 @@ from clinic.chart.key import key_of
 from clinic.chart.mouth import Mouth
 from clinic.chart.teeth import Numbering
 from clinic.chart.words import table_of
-from clinic.models import BrokenGlass, Document, Patient
+from clinic.models import BrokenGlass, Document, Patient, Problem
 from clinic.queries.notices import unread_notices
 
 
@@ -153,9 +153,9 @@ def may_file(patient: Patient) -> bool:
     return bool(_may("FILE_DOCUMENTS")) and glass_over(patient) is None and patient.archived_at is None
 
 
-def teeth_of(document: Document) -> str:
-    """The teeth of a document in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
-    return ", ".join(teeth.shown(key, current_user.numbering) for key in document.teeth.split())
+def teeth_of(row: Document | Problem) -> str:
+    """The teeth of a document or problem in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
+    return ", ".join(teeth.shown(key, current_user.numbering) for key in row.teeth.split())
 
 
 def _may(permission: str) -> Any:

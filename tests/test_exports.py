@@ -277,6 +277,8 @@ class TestWhole:
             "gates",
             "gate-items",
             "tooth-matches",
+            "problems",
+            "evidence",
         }
         assert empty == {"unowned", "requests", "documents", "tooth-places"} | visit
         assert made.rows("glass")[0]["user"] == "Dr Emi Sato"

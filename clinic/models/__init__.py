@@ -20,6 +20,7 @@ from clinic.models.patient import (
     Unowned,
 )
 from clinic.models.place import Chair, Department, Display
+from clinic.models.problem import Evidence, OwnDiagnosis, Problem, ProblemStatus
 from clinic.models.queue import (
     CHAIR_STAGES,
     FINAL_STAGES,
@@ -44,6 +45,10 @@ from clinic.models.user import (
 from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
+    "Evidence",
+    "OwnDiagnosis",
+    "Problem",
+    "ProblemStatus",
     "Extension",
     "Gate",
     "GateItem",

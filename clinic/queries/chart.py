@@ -1,6 +1,7 @@
 """A patient's chart: how it stands, how it stood, and its versions. The number of queries depends neither on entries nor on versions."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -15,6 +16,7 @@ from clinic.chart.entry import Entry, teeth_of
 from clinic.chart.kinds import BUILT_IN, Drawing, Kind, Status, own_kind
 from clinic.chart.mouth import Mouth
 from clinic.chart.versions import read_code
+from clinic.chart.words import sentence
 from clinic.extensions import db
 from clinic.models import (
     Chart,
@@ -137,6 +139,14 @@ def entry_for(viewer: User, patient_id: int, entry_id: int) -> Entry | None:
     )
     found = db.session.execute(rows).one_or_none()
     return entry_of(found) if found is not None else None
+
+
+def entries_of(patient_id: int, ids: Collection[int], numbering: str) -> dict[int, str]:
+    """Entries of a patient in words, by their ids. Two queries. Of one that was asked for by somebody who may see it."""
+    kinds = catalogue()
+    rows = ENTRIES.where(ChartEntry.patient_id == patient_id, ChartEntry.id.in_(ids))
+    found = [entry_of(row) for row in db.session.execute(rows)]
+    return {entry.id: sentence(entry, numbering=numbering, kinds=kinds) for entry in found}
 
 
 def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:

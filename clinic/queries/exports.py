@@ -30,6 +30,7 @@ from clinic.models import (
     ChartVersion,
     Document,
     Draft,
+    Evidence,
     Filling,
     Gate,
     GateItem,
@@ -42,6 +43,7 @@ from clinic.models import (
     Opened,
     Patient,
     PatientToken,
+    Problem,
     QueueEntry,
     Request,
     SignOff,
@@ -228,6 +230,20 @@ KINDS = (
         "note_id number signed_at signed_by signed decision decided_by decided_at reason",
     ),
     Kind(
+        "problems",
+        Problem,
+        "Problems",
+        "Diagnoses by code or in words, of which teeth, and what became of them.",
+        "noted_at noted_by system code words teeth status ended_by ended_at end_reason",
+    ),
+    Kind(
+        "evidence",
+        Evidence,
+        "What shows the problems",
+        "Documents and entries of the chart.",
+        "problem_id document_id entry_id added_by added_at",
+    ),
+    Kind(
         "gates",
         Gate,
         "Approvals to start and to dismiss",
@@ -292,7 +308,13 @@ JSON_TEXT = frozenset(
     }
 )
 # Through what a table without a column for the patient belongs to one.
-PARENTS: dict[str, type[Base]] = {"document_id": Document, "note_id": Note, "gate_id": Gate, "gate_item_id": GateItem}
+PARENTS: dict[str, type[Base]] = {
+    "problem_id": Problem,
+    "document_id": Document,
+    "note_id": Note,
+    "gate_id": Gate,
+    "gate_item_id": GateItem,
+}
 # Columns that hold a person's id and have no foreign key.
 PEOPLE = frozenset({("audit_event", "actor_id")})
 NAMED = ("user", "department", "chair")

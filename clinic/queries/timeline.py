@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic import clock
+from clinic.chart.teeth import shown
 from clinic.chart.words import sentence
 from clinic.extensions import db
 from clinic.formatting import ordinal
@@ -31,6 +32,8 @@ from clinic.models import (
     Note,
     NoteSigning,
     Patient,
+    Problem,
+    ProblemStatus,
     SignOff,
     User,
     VersionReason,
@@ -288,6 +291,23 @@ def _reviews(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[
         yield review.id, Told("History looked through, no change", review.reviewed_by.name)
 
 
+def _problems(viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
+    for problem in _rows(Problem, ids, Problem.noted_by):
+        yield problem.id, Told(f"Problem: {_problem(problem, viewer)}", problem.noted_by.name)
+
+
+def _problems_ended(viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
+    for problem in _rows(Problem, ids, Problem.ended_by):
+        what = "resolved" if problem.status is ProblemStatus.RESOLVED else "noted in error"
+        words = f"Problem {what}: {_problem(problem, viewer)}"
+        yield problem.id, Told(words, problem.ended_by.name if problem.ended_by else "", _quoted(problem.end_reason))
+
+
+def _problem(problem: Problem, viewer: User) -> str:
+    teeth = [shown(key, viewer.numbering) for key in problem.teeth.split()]
+    return ", ".join([f"{problem.code} {problem.words}".strip(), *teeth])
+
+
 def _prepared(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
     for gate in _rows(Gate, ids, Gate.prepared_by):
         yield gate.id, Told(f"Asked for approval to {gate.kind.value}", gate.prepared_by.name, _quoted(gate.words))
@@ -365,6 +385,8 @@ SOURCES = (  # at the same instant what is further down came later
     Source("chart", "version", _happened(ChartVersion, ChartVersion.at, KEPT_ALONE), _versions),
     Source("documents", "document", _of_their_kind(Document.available_at), _filed),
     Source("documents", "deleted", _of_their_kind(Document.deleted_at), _deleted),
+    Source("problems", "problem", _happened(Problem, Problem.noted_at), _problems),
+    Source("problems", "problem-ended", _happened(Problem, Problem.ended_at), _problems_ended),
     Source("notes", "note", _signing_at(NoteSigning.signed_at), _signed),
     Source("approvals", "sent", _happened(SignOff, SignOff.asked_at), _sent),
     Source("approvals", "decided", _happened(SignOff, SignOff.decided_at), _decided),

@@ -29,8 +29,10 @@ from clinic.models import (
     Document,
     GlassReason,
     Notice,
+    OwnDiagnosis,
     OwnKind,
     Priority,
+    Problem,
     QueueEntry,
     Request,
     RequestKind,
@@ -161,6 +163,9 @@ def deepen(world: World) -> None:
         mark_tooth(picture.id, tooth="46", x=250, y=640, seen=0, actor=world.user(person))
         file_document(world, name, person, body=PDF, name="letter.pdf")
         patient.archived_at = since
+        db.session.add(
+            Problem(patient_id=patient.id, words="Pain on biting", noted_by_id=world.people[person], noted_at=at)
+        )
         is_pending = status is SignOffStatus.PENDING
         db.session.add(
             SignOff(
@@ -190,6 +195,8 @@ def deepen(world: World) -> None:
             created_by_id=world.people["adel"],
         )
     )
+    own = {"system": "own", "code": "P-17", "name": "Cracked cusp", "created_by_id": world.people["adel"]}
+    db.session.add(OwnDiagnosis(**own, created_at=at))
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
 
@@ -231,6 +238,8 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),
         "own_kind_id": db.session.scalar(select(OwnKind.id).order_by(OwnKind.id).limit(1)),
+        "problem_id": newest(Problem, Problem.patient_id),
+        "own_diagnosis_id": db.session.scalar(select(OwnDiagnosis.id).order_by(OwnDiagnosis.id).limit(1)),
         "token": "no-such-token-0123456789",
         "filename": "css/app.css",
         "group": "queue",

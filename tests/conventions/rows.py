@@ -30,9 +30,11 @@ from clinic.models import (
     JobRun,
     Judgement,
     Notice,
+    OwnDiagnosis,
     OwnKind,
     Patient,
     PatientToken,
+    Problem,
     QueueEntry,
     Request,
     RequestKind,
@@ -171,6 +173,8 @@ def grow(world: World, count: int) -> None:
                 created_at=at,
                 created_by_id=ruwan,
             ),
+            OwnDiagnosis(system="own", code=f"M-{number}", name=f"Rare {number}", **common),
+            Problem(patient_id=fernando, words=f"Pain {number}", noted_by_id=kamal, noted_at=at),
             JobRun(name="expire-requests", started_at=at, ended_at=at, succeeded=True),
         ]
         for holder, held, end in (

@@ -1,4 +1,4 @@
-"""chart, documents, notes (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, and never the other way."""
+"""chart, documents, notes (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, never back."""
 
 import ast
 from pathlib import Path

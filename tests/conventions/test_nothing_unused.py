@@ -21,9 +21,6 @@ SCRIPTS = {path: path.read_text("utf-8") for path in (STATIC / "js").rglob("*.js
 COMING: set[str] = {
     "VIEW_HISTORY",
     "TAKE_HISTORY",
-    "MANAGE_FORMS",
-    "VIEW_NOTES",
-    "WRITE_NOTES",
     "PREPARE_GATE",
     "DECIDE_GATE",
 }

@@ -24,6 +24,8 @@ from clinic.models import (
     NoteSigning,
     NoteStatus,
     NoteType,
+    Problem,
+    ProblemStatus,
     Severity,
 )
 from clinic.operations.alerts import add_alert, end_alert
@@ -103,6 +105,16 @@ def full(world, session):
     }
     gate |= {"prepared_at": at, "status": GateStatus.APPROVED, "department_id": kamal.department_id}
     add(Gate(**one, **gate, **decided))
+    how = {
+        "words": "Pulpitis",
+        "code": "K04.0",
+        "system": "ICD-10",
+        "teeth": "36",
+        "noted_by_id": kamal.id,
+        "noted_at": at,
+    }
+    ends = {"status": ProblemStatus.RESOLVED, "ended_at": at, "ended_by_id": silva.id, "end_reason": "Treated"}
+    add(Problem(**one, **how, **ends))
 
 
 def test_every_source_is_told_once_in_the_order_of_time(world, full):
@@ -125,6 +137,8 @@ def test_every_source_is_told_once_in_the_order_of_time(world, full):
     assert told["note-decided"].words == "Note of Kamal Dias returned"
     assert told["gate-decided"].words == "Approval to start given"
     assert told["decided"].words == "Version 1 of the chart approved"
+    assert told["problem"].words == "Problem: K04.0 Pulpitis, 36"
+    assert told["problem-ended"].words == "Problem resolved: K04.0 Pulpitis, 36"
     assert told["version"].number == 2
     strokes = [event.told for event in found.events if event.source == "stroke"]
     assert len(strokes) == 2

@@ -6,14 +6,11 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from clinic import clock, settings
 from clinic.blueprints.patients.forms import DayField, choices_of
-from clinic.chart import teeth
 from clinic.documents.inspection import accept_of, in_words
 from clinic.formatting import day
-from clinic.forms import Form, VersionForm, one_line
+from clinic.forms import Form, VersionForm, one_line, teeth_in
 from clinic.models import Category, Projection, User, Visit, categories_of
 from clinic.operations.documents import Said
-
-MOST_TEETH = 32
 
 
 class DocumentForm(Form):
@@ -40,14 +37,7 @@ class DocumentForm(Form):
         return self
 
     def validate_teeth(self, field: StringField) -> None:
-        typed = [word for word in (field.data or "").replace(",", " ").split() if word]
-        keys = [teeth.read(word, self.numbering) for word in typed]
-        unknown = [word for word, key in zip(typed, keys, strict=True) if key is None]
-        if unknown:
-            raise ValidationError(f"“{unknown[0][:20]}” is no tooth. Write numbers with commas, e.g. 36, 37.")
-        if len(typed) > MOST_TEETH:
-            raise ValidationError(f"At most {MOST_TEETH} teeth; say none for the whole mouth.")
-        self.keys = tuple(teeth.in_order(list(dict.fromkeys(key for key in keys if key))))
+        self.keys = teeth_in(field, self.numbering)
 
     def validate_taken_on(self, field: DayField) -> None:
         if field.data and field.data > clock.today():

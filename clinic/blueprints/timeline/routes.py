@@ -30,6 +30,7 @@ class Kind(NamedTuple):
 KINDS = {
     "visits": Kind("Visits", Permission.OPEN_PATIENT, "calendar"),
     "chart": Kind("Chart", Permission.VIEW_CHART, "dental"),
+    "problems": Kind("Problems", Permission.VIEW_NOTES, "stethoscope"),
     "notes": Kind("Notes", Permission.VIEW_NOTES, "edit"),
     "documents": Kind("Documents", Permission.VIEW_DOCUMENTS, "file"),
     "history": Kind("History", Permission.VIEW_HISTORY, "list-details"),
