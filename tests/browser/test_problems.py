@@ -41,7 +41,6 @@ def test_noted_shown_and_ended(page_of, problems, size, scheme):
     problem.get_by_role("button", name="End Pulpitis").click()
     expect(problem).to_contain_text("Resolved by Kamal Dias")
     assert not axe.faults(page)
-    page.screenshot(path=f"/tmp/shots/problems-{size}.png", full_page=True)
     page.get_by_role("button", name="Active again: Pulpitis").click()
     expect(problem).to_contain_text("active")
 
@@ -55,4 +54,3 @@ def test_the_administrator_adds_a_diagnosis(page_of):
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_role("row", name="P-17")).to_contain_text("offered")
     assert not axe.faults(page)
-    page.screenshot(path="/tmp/shots/diagnoses.png")
