@@ -67,6 +67,7 @@ def init_app(app: Flask) -> None:
         is_held=lambda: access.is_held(current_user),
         setting=settings.read,
         now=clock.now,
+        today=clock.today,
         asset=assets.asset,
         inlined=assets.inlined,
         toast=toast,

@@ -8,6 +8,7 @@ from clinic import clock
 from clinic.extensions import db
 from clinic.history.form import canonical, form_from, shipped
 from clinic.models import Filling, HistoryForm, HistoryReview, Patient, User
+from clinic.operations.history import fill_history, hand_over
 
 WELL = {
     "complaint": ["A tooth hurts"],
@@ -83,3 +84,11 @@ def looked_through(filling: Filling, by: User, day: date | None = None) -> Histo
 def said_in(filling: Filling) -> dict[str, str | list[str]]:
     answers: dict[str, str | list[str]] = json.loads(filling.answers)
     return answers
+
+
+def take_history(patient: Patient, by: User) -> Filling:
+    """A patient's medical history, filled, and a tablet that is out for their orthodontic sheet, by the operations."""
+    raw = answered(complaint="Nothing hurts")
+    filling = fill_history(patient, code="medical", number=1, raw=raw, seen=0, actor=by)
+    hand_over(patient, code="orthodontic", actor=by)
+    return filling

@@ -419,6 +419,11 @@ def watched(form: Form, answers: Mapping[str, Answer]) -> list[Watched]:
     return [found for item in form.items for found in _watched(item, answers.get(item.code))]
 
 
+def is_watched(item: Item, answer: Answer) -> bool:
+    """Whether an answer is to be watched out for."""
+    return any(True for _found in _watched(item, answer))
+
+
 def _watched(item: Item, answer: Answer | None) -> Iterator[Watched]:
     if not answer:
         return

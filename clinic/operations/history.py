@@ -31,6 +31,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
+from clinic.operations import throttle
 from clinic.operations.alerts import add_alert
 from clinic.operations.locks import locked
 from clinic.operations.notices import tell
@@ -73,13 +74,14 @@ def fill_history(
     return filling
 
 
-def review_history(patient: Patient, *, filling_id: int, actor: User) -> HistoryReview:
-    """The filling was looked through with the patient today, and nothing has changed. Said twice, it is said once."""
+def review_history(patient: Patient, *, code: str, number: int, actor: User) -> HistoryReview:
+    """The newest filling was looked through with the patient today, and nothing has changed. Said twice, it is said once.
+
+    `number`: of the filling that the page showed.
+    """
     patient = _locked_patient(patient)
-    theirs = select(Filling).where(Filling.id == filling_id, Filling.patient_id == patient.id)
-    filling = db.session.execute(theirs).scalar_one()
-    newest = last_filling(patient.id, filling.code)
-    if newest is None or newest.id != filling.id:
+    filling = last_filling(patient.id, code)
+    if filling is None or filling.number != number:
         raise Conflict("The form was filled anew since you opened it. Look that through first.")
     said = select(HistoryReview).where(
         HistoryReview.filling_id == filling.id,
@@ -171,24 +173,31 @@ def fill_by_patient(kiosk_id: int, *, raw: Mapping[str, Sequence[str]]) -> Filli
     return filling
 
 
+def count_wrong_token() -> None:
+    """Count a try to send a form to an address that is none; commit it. Raises TooManyTries."""
+    throttle.count(throttle.bucket("tablet", throttle.network(audit.origin.get().address)))
+
+
 # --- the clinic's forms -----------------------------------------------------------------------------------------------
 
 
-def publish_form(*, code: str, body: str, seen: int, actor: User) -> HistoryForm:
+def publish_form(*, code: str | None, body: str, seen: int, actor: User) -> HistoryForm:
     """A form as the clinic wants it from now on: the next number, or number 1 of a new one. Every filling stays with its own.
 
-    `seen`: the newest number when the page was opened, 0 for a new form. Raises DomainError when the body is no form.
+    `code`: of the form that is changed, None for a new one; `seen`: its newest number when the page was opened. Raises DomainError when
+    the body is no form.
     """
     try:
         form, plain = form_from(body), canonical(json.loads(body))
     except NoForm as error:
         raise DomainError(str(error)) from None
-    if form.code != code:
+    if form.code != (code or form.code):
         raise DomainError(
             f"The form's code is “{form.code}” here. It stays “{code}”: by it the former fillings are found."
         )
-    if code == MEDICAL and not form.in_use:
+    if form.code == MEDICAL and not form.in_use:
         raise DomainError("The medical history stays in use: it is looked through before any treatment starts.")
+    code = form.code
     former = form_of(code)
     if former is not None and former.id is None:
         former = _in_table(code)

@@ -28,6 +28,7 @@ from clinic.models import (
     Display,
     Document,
     GlassReason,
+    Kiosk,
     Notice,
     OwnDiagnosis,
     OwnKind,
@@ -48,6 +49,7 @@ from clinic.operations.documents import Said
 from clinic.operations.tooth_places import mark_tooth
 from tests.charting import chart_line
 from tests.filed import PDF, file_document
+from tests.histories import take_history
 from tests.person import Person
 from tests.world import World
 
@@ -68,8 +70,8 @@ COLUMNS: list[tuple[str, str | None, str]] = [
 STUDENTS = {"fernando": "kamal", "perera": "leela", "wu": "omar", "nadia": "kamal", "archie": "kamal"}
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # Rows a refused request may still write: the trace of the refusal, and when the person last acted, a key
-# that goes with the rollback, and the end of the person's own draft of that form.
-TRACES = ("audit_event", "audit_head", "auth_session", "once_key", "draft")
+# that goes with the rollback, the end of the person's own draft of that form, and the count of tries.
+TRACES = ("audit_event", "audit_head", "auth_session", "once_key", "draft", "sign_in_throttle")
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ def deepen(world: World) -> None:
         picture = file_document(world, name, person, said=Said(Category.SCAN))
         mark_tooth(picture.id, tooth="46", x=250, y=640, seen=0, actor=world.user(person))
         file_document(world, name, person, body=PDF, name="letter.pdf")
+        take_history(patient, world.user("kamal" if person == "ruwan" else person))
         patient.archived_at = since
         db.session.add(
             Problem(patient_id=patient.id, words="Pain on biting", noted_by_id=world.people[person], noted_at=at)
@@ -241,6 +244,8 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "problem_id": newest(Problem, Problem.patient_id),
         "own_diagnosis_id": db.session.scalar(select(OwnDiagnosis.id).order_by(OwnDiagnosis.id).limit(1)),
         "token": "no-such-token-0123456789",
+        "form_code": "medical",
+        "kiosk_id": newest(Kiosk, Kiosk.patient_id),
         "filename": "css/app.css",
         "group": "queue",
         "job": "clean-up",
@@ -331,6 +336,8 @@ def outcome(answer: TestResponse, *, nobody: bool) -> str:
         return "no form"
     if answer.status_code == 401:
         return "no screen"
+    if answer.status_code == 410:
+        return "closed"
     if answer.status_code in (200, 204, 302, 303, 409, 422):
         return "yes"
     return f"{answer.status_code}"
@@ -387,7 +394,8 @@ def as_document(app: Flask, matrix: list[Cell]) -> str:
         "",
         "`yes`: the person may ask this of this record (an incomplete form is then refused with a sentence). `404`: answered as if",
         "it did not exist. `no form`: refused because it did not come from a form of ours. `no screen`: only a paired display's own",
-        "cookie opens it. `-`: there is no such record. `open, ...`: needs no sign-in, guarded by a check of its own.",
+        "cookie opens it. `closed`: it opened something once, or never did. `-`: there is no such record. `open, ...`: needs no",
+        "sign-in, guarded by a check of its own.",
         "",
         "| route | needs | " + " | ".join(heading for heading, _, _ in COLUMNS) + " |",
         "|---|---|" + "---|" * len(COLUMNS),

@@ -225,19 +225,19 @@ class TestBanner:
 
 class TestReview:
     def test_it_is_dated_and_said_once_however_often(self, fill, fernando, world, session):
-        filling = fill(by="silva")
+        fill(by="silva")
         kamal = world.user("kamal")
-        first = review_history(fernando, filling_id=filling.id, actor=kamal)
-        assert review_history(fernando, filling_id=filling.id, actor=kamal).id == first.id
+        first = review_history(fernando, code="medical", number=1, actor=kamal)
+        assert review_history(fernando, code="medical", number=1, actor=kamal).id == first.id
         assert first.day == clock.today()
         acts = session.scalars(select(AuditEvent.act).where(AuditEvent.act == "history.review")).all()
         assert len(acts) == 1
 
     def test_only_the_newest_filling_is_looked_through(self, fill, fernando, world):
-        former = fill()
+        fill()
         fill(seen=1)
         with pytest.raises(Conflict, match="filled anew"):
-            review_history(fernando, filling_id=former.id, actor=world.user("silva"))
+            review_history(fernando, code="medical", number=1, actor=world.user("silva"))
 
 
 class TestTablet:
@@ -344,8 +344,9 @@ class TestForms:
             self.publish(world, title="Two")
 
     def test_a_new_form_has_a_code_of_its_own(self, world, session, fill):
-        made = self.publish(world, code="implants", seen=0, title="Before an implant")
-        assert made.number == 1
+        plain = json.loads(shipped("medical")) | {"code": "implants", "title": "Before an implant"}
+        made = publish_form(code=None, body=json.dumps(plain), seen=0, actor=world.user("adel"))
+        assert (made.code, made.number) == ("implants", 1)
         assert fill(code="implants").number == 1
         with pytest.raises(Conflict, match="a form with this code already"):
             self.publish(world, code="implants", seen=0, title="Another")
