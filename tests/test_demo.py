@@ -1,5 +1,7 @@
 """The demo clinic obeys the rules of the real one, and the same seed makes the same clinic."""
 
+import hashlib
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -11,11 +13,16 @@ from clinic.approvals.chart_version import facts, item
 from clinic.chart.form import flaw
 from clinic.chart.versions import mouth_from
 from clinic.extensions import db
+from clinic.history.form import form_from, watched
 from clinic.models import (
+    Alert,
     Booking,
     Chart,
     ChartVersion,
     Counter,
+    Filling,
+    HistoryForm,
+    HistoryReview,
     Patient,
     QueueEntry,
     SignOff,
@@ -106,7 +113,7 @@ def test_the_same_seed_makes_the_same_clinic(tmp_path):
                         db.session.execute(
                             select(*model.__table__.columns).order_by(*model.__table__.primary_key)
                         ).all()
-                        for model in (Patient, Visit, QueueEntry, Booking)
+                        for model in (Patient, Visit, QueueEntry, Booking, Filling, HistoryReview, Alert)
                     ]
                 )
                 db.session.remove()
@@ -159,3 +166,24 @@ def test_charts_obey_their_rules(clinic):
     assert len(waiting) == 3
     assert not any(why_own(each, each.chart_version, supervisor) for each in waiting)
     facts(supervisor, item(supervisor, waiting[0].id))
+
+
+def test_most_patients_who_have_been_here_have_a_history_and_its_digests_hold(clinic):
+    seen = (
+        select(Visit.patient_id).where(Visit.status == VisitStatus.COMPLETED, Visit.student_id.is_not(None)).distinct()
+    )
+    been = set(db.session.scalars(seen.join(Patient).where(Patient.archived_at.is_(None))))
+    forms = {form.id: form for form in db.session.scalars(select(HistoryForm))}
+    fillings = db.session.scalars(select(Filling)).all()
+    with_one = {filling.patient_id for filling in fillings if filling.code == "medical"}
+    assert len(been & with_one) > 0.6 * len(been)
+    assert any(filling.code == "orthodontic" for filling in fillings)
+    for filling in fillings:
+        form = forms[filling.form_id]
+        assert form.sha256 == hashlib.sha256(form.body.encode()).hexdigest()
+        assert filling.sha256 == hashlib.sha256((form.sha256 + filling.answers).encode()).hexdigest()
+    assert [review for review in db.session.scalars(select(HistoryReview)) if review.day == clock.today()]
+    standing = {(alert.patient_id, alert.label) for alert in db.session.scalars(select(Alert))}
+    for filling in fillings:
+        said = watched(form_from(forms[filling.form_id].body), json.loads(filling.answers))
+        assert {(filling.patient_id, found.label) for found in said} <= standing

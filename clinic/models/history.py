@@ -59,7 +59,7 @@ class Filling(Base):
 
 
 class HistoryReview(Base):
-    """A clinician has looked a filling through with the patient on a day, and nothing had changed."""
+    """A clinician has looked a filling through with the patient on a day: nothing had changed, or they filled it at that instant."""
 
     __tablename__ = "history_review"
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -69,7 +69,7 @@ def fill_history(
         )
     answers, said = _answers(form, raw, former, for_supervisor=actor.role is Role.SUPERVISOR)
     filling = _filled(patient, form, answers, former, visit_id=_visit_now(patient), actor=actor)
-    _reviewed(filling, actor)
+    _reviewed(filling, actor, filling.at)
     _into_banner(patient, form, said, actor)
     return filling
 
@@ -90,7 +90,7 @@ def review_history(patient: Patient, *, code: str, number: int, actor: User) -> 
     )
     if (there := db.session.execute(said).scalar_one_or_none()) is not None:
         return there
-    review = _reviewed(filling, actor)
+    review = _reviewed(filling, actor, clock.now())
     audit.record(
         "history.review",
         f"Looked through “{_title(filling)}” of {patient.name}, {patient.code}: no change",
@@ -303,14 +303,15 @@ def _filled(
     return filling
 
 
-def _reviewed(filling: Filling, actor: User) -> HistoryReview:
+def _reviewed(filling: Filling, actor: User, at: datetime) -> HistoryReview:
+    """`at`: the filling's own instant when it was looked through by being filled."""
     review = HistoryReview(
         filling_id=filling.id,
         patient_id=filling.patient_id,
         visit_id=_visit_now(filling),
         day=clock.today(),
         reviewed_by_id=actor.id,
-        at=clock.now(),
+        at=at,
     )
     db.session.add(review)
     db.session.flush()

@@ -371,6 +371,16 @@ def _short(text: str) -> str:
     return line if len(line) <= MOST_WORDS else f"{line[: MOST_WORDS - 2].rstrip()} …"
 
 
+# Whoever fills a form has looked it through: of that the filling tells.
+BY_FILLING = (
+    select(Filling.id)
+    .where(
+        Filling.id == HistoryReview.filling_id,
+        Filling.at == HistoryReview.at,
+        Filling.filled_by_id == HistoryReview.reviewed_by_id,
+    )
+    .exists()
+)
 KEPT_ALONE = ChartVersion.why != VersionReason.SENT  # what was sent is told as such
 SOURCES = (  # at the same instant what is further down came later
     Source("team", "given", _happened(Assignment, Assignment.starts_at), _given),
@@ -379,7 +389,7 @@ SOURCES = (  # at the same instant what is further down came later
     Source("alerts", "alert", _happened(Alert, Alert.created_at), _alerts),
     Source("alerts", "alert-ended", _happened(Alert, Alert.ended_at), _alerts_ended),
     Source("history", "filling", _happened(Filling, Filling.at), _fillings),
-    Source("history", "review", _happened(HistoryReview, HistoryReview.at), _reviews),
+    Source("history", "review", _happened(HistoryReview, HistoryReview.at, ~BY_FILLING), _reviews),
     Source("approvals", "gate", _happened(Gate, Gate.prepared_at), _prepared),
     Source("chart", "stroke", _stroke_rows, _strokes),
     Source("chart", "version", _happened(ChartVersion, ChartVersion.at, KEPT_ALONE), _versions),

@@ -50,6 +50,8 @@ NO_LIST = {
     "/go-to",
     "/go-to/results",
     "/healthz",
+    "/history-forms/<string:form_code>/<int:number>",
+    "/history-forms/new",
     "/locked",
     "/notices/bell",
     "/patients/<int:patient_id>/chart/meaning",
@@ -58,6 +60,9 @@ NO_LIST = {
     "/patients/<int:patient_id>/documents/<int:document_id>/download",
     "/patients/<int:patient_id>/documents/<int:document_id>/file",
     "/patients/<int:patient_id>/documents/<int:document_id>/teeth",
+    "/patients/<int:patient_id>/history/<string:form_code>/<int:number>",
+    "/patients/<int:patient_id>/history/<string:form_code>/fill",
+    "/patients/<int:patient_id>/history/<string:form_code>/hand-over",
     "/patients/alike",
     "/patients/new",
     "/people/<int:person_id>/temporary-password",
@@ -68,6 +73,7 @@ NO_LIST = {
     "/sign-in",
     "/sign-in/forgotten",
     "/status",
+    "/tablet/thanks",
 }
 # It asks those tables alone that the rows on its first page are of: fewer when those are of fewer.
 MIXED = {"/patients/<int:patient_id>/timeline"}
