@@ -8,7 +8,7 @@ from clinic import clock
 from clinic.extensions import db
 from clinic.history.form import canonical, form_from, shipped
 from clinic.models import Filling, HistoryForm, HistoryReview, Patient, User
-from clinic.operations.history import fill_history, hand_over
+from clinic.operations.history import fill_by_patient, fill_history, hand_over
 
 WELL = {
     "complaint": ["A tooth hurts"],
@@ -87,8 +87,10 @@ def said_in(filling: Filling) -> dict[str, str | list[str]]:
 
 
 def take_history(patient: Patient, by: User) -> Filling:
-    """A patient's medical history, filled, and a tablet that is out for their orthodontic sheet, by the operations."""
+    """A patient's medical history by the operations: filled, filled again by the patient, who has a tablet for the orthodontic sheet."""
     raw = answered(complaint="Nothing hurts")
     filling = fill_history(patient, code="medical", number=1, raw=raw, seen=0, actor=by)
+    kiosk, _token = hand_over(patient, code="medical", actor=by)
+    fill_by_patient(kiosk.id, raw=raw)
     hand_over(patient, code="orthodontic", actor=by)
     return filling

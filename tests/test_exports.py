@@ -34,6 +34,7 @@ from clinic.operations.visits import add_walk_in
 from clinic.queries import exports
 from tests.charted import charted
 from tests.filed import PDF, file_document, png
+from tests.histories import take_history
 from tests.stores import kept_in
 from tests.trail import written_when_asked_for
 
@@ -134,6 +135,7 @@ def full(world, kept):
             priority=3,
             actor=world.user("ruwan"),
         )
+        take_history(fernando, kamal)
         tell(silva.id, "Look at the chart of Fernando", kind="chart.sent", patient_id=fernando.id)
         db.session.commit()
     return fernando
@@ -269,9 +271,6 @@ class TestWhole:
                         assert datetime.fromisoformat(row[name]).utcoffset() == timedelta(0)
         empty = {kind.name for kind in exports.KINDS if not made.rows(kind.name)}
         visit = {
-            "fillings",
-            "history-reviews",
-            "kiosks",
             "notes",
             "note-signings",
             "gates",
@@ -284,6 +283,11 @@ class TestWhole:
         assert made.rows("glass")[0]["user"] == "Dr Emi Sato"
         assert made.rows("calls")[0]["student"] == "Kamal Dias"
         assert made.rows("alerts")[0]["label"] == "Penicillin"
+        history = made.rows("fillings")[0]
+        assert history["answers"]["complaint"] == "Nothing hurts"
+        assert history["in_words"].startswith(
+            "Medical and dental history. What brings you here, in your own words: Nothing"
+        )
         assert made.rows("queue")[0]["department"] == "Restorative"
         assert {row["name"] for row in made.rows("patient")} == {"Nimali Fernando"}
         entries = made.rows("chart-entries")
@@ -342,7 +346,7 @@ class TestWhole:
         db.session.commit()
         made = export()[1]
         pages = [name for name in made.order if name.endswith(".html") and not name.startswith("chart/")]
-        assert len(pages) == 15
+        assert len(pages) == 18
         reached = set()
         for name in pages:
             found = Links(made.html(name))

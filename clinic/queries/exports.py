@@ -17,6 +17,7 @@ from clinic.chart.kinds import Kind as KindOfEntry
 from clinic.chart.kinds import Status
 from clinic.chart.words import sentence
 from clinic.extensions import db
+from clinic.history.form import Form, form_from, told
 from clinic.models import (
     Alert,
     Assignment,
@@ -34,6 +35,7 @@ from clinic.models import (
     Filling,
     Gate,
     GateItem,
+    HistoryForm,
     HistoryReview,
     Kiosk,
     Note,
@@ -199,13 +201,13 @@ KINDS = (
         Filling,
         "Histories",
         "Every form of the history as it was filled; a later one of the same form supersedes it.",
-        "at code number filled_by answers",
+        "at number filled_by in_words",
     ),
     Kind(
         "history-reviews",
         HistoryReview,
         "Histories looked through",
-        "That a clinician looked a filled form through with the patient, and nothing had changed.",
+        "That a clinician looked a filled form through with the patient: nothing had changed, or they filled it themselves.",
         "at reviewed_by filling_id",
     ),
     Kind(
@@ -396,6 +398,23 @@ def in_words(row: dict[str, Any], kinds: dict[str, KindOfEntry]) -> str:
         performer=row["performer"] or "",
     )
     return sentence(entry, kinds=kinds)
+
+
+def forms_filled(patient_id: int) -> dict[int, Form]:
+    """The forms on which a patient's histories were filled, by id of their number. One query."""
+    filled = select(Filling.form_id).where(Filling.patient_id == patient_id)
+    rows = db.session.execute(select(HistoryForm.id, HistoryForm.body).where(HistoryForm.id.in_(filled)))
+    return {row.id: form_from(row.body) for row in rows}
+
+
+def filled_in_words(row: dict[str, Any], forms: dict[int, Form]) -> str:
+    """What a row of a history says, question by question, and who wrote it where that was the patient."""
+    form = forms[row["form_id"]]
+    said = [
+        f"{item.label}: {told(item, row['answers'][item.code])}" for item in form.items if item.code in row["answers"]
+    ]
+    by = "" if row["filled_by_id"] else ", by the patient on a tablet"
+    return f"{form.title}{by}. {'; '.join(said)}"
 
 
 def documents_after(patient_id: int, after: int) -> list[tuple[Document, bool]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import segno
-from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -24,6 +24,7 @@ from clinic.queries.history import (
     fillings_of,
     form_of,
     forms_now,
+    kiosk_with,
     review_of,
     standings_of,
     tablet_for,
@@ -37,6 +38,7 @@ bp = Blueprint("history", __name__)
 OF_PATIENT = "/patients/<int:patient_id>/history"
 OF_FORM = f"{OF_PATIENT}/<string:form_code>"
 TABLETS = "/patients/<int:patient_id>/tablets"
+SEALED = "tablet"  # the purpose for which a token is sealed into an address of ours
 
 
 # --- to look at -------------------------------------------------------------------------------------------------------
@@ -158,19 +160,30 @@ def give(patient_id: int, form_code: str) -> ResponseReturnValue:
     """Hand a tablet with a form of the history to the patient. On this very tablet whoever hands it over is signed out."""
     patient, form = _patient(patient_id), HandOverForm(request.form).checked()
     kiosk, token = hand_over(patient, code=form_code, actor=current_user)
-    address = url_for("kiosk.show", token=token, _external=form.where.data == "another")
-    here = form.where.data == "here"
-    if here:
-        signing.end_one(g.auth_session, reason="handed the tablet to a patient", actor=current_user)
-        signing.forget_device(request.cookies.get(security.cookie_name("remember"), ""))
+    if form.where.data == "another":
+        return go_to(
+            url_for("history.code", patient_id=patient_id, kiosk_id=kiosk.id, sealed=security.seal(token, SEALED))
+        )
+    signing.end_one(g.auth_session, reason="handed the tablet to a patient", actor=current_user)
+    signing.forget_device(request.cookies.get(security.cookie_name("remember"), ""))
     go_to(
         url_for("history.index", patient_id=patient_id)
     )  # commits; what is kept for the form's key must not be the address
-    if here:
-        return _without_session(address)
+    return _without_session(url_for("kiosk.show", token=token))
+
+
+@bp.get(f"{TABLETS}/<int:kiosk_id>/code")
+@requires(Permission.TAKE_HISTORY)
+def code(patient_id: int, kiosk_id: int) -> ResponseReturnValue:
+    """The code that opens a form on another tablet, as long as it may be filled."""
+    patient = _patient(patient_id)
+    token = security.unseal(request.args.get("sealed", ""), SEALED) or ""
+    kiosk = kiosk_with(token)
+    if kiosk is None or kiosk.id != kiosk_id or kiosk.patient_id != patient.id:
+        return redirect(url_for("history.index", patient_id=patient_id), 303)
+    address = url_for("kiosk.show", token=token, _external=True)
     picture = segno.make(address).svg_data_uri(scale=5, border=3, light="white")
-    shown = {"patient": _patient(patient_id), "form": _form(form_code), "kiosk": kiosk}
-    return render_template("history/handed.html", **shown, address=address, picture=picture)
+    return render_template("history/handed.html", patient=patient, kiosk=kiosk, address=address, picture=picture)
 
 
 @bp.post(f"{TABLETS}/<int:kiosk_id>/take-back")

@@ -23,8 +23,8 @@ bp = Blueprint("history_forms", __name__, url_prefix="/history-forms")
 FIRST = ("code", "title", "label", "kind", "value", "in_use", "required", "supervisors_only", "shown_when")
 # What the page of a new form begins with.
 PATTERN = {
-    "code": "",
-    "title": "",
+    "code": "our_form",
+    "title": "Our form",
     "sections": [
         {
             "title": "First section",
@@ -94,7 +94,9 @@ def _write(row: HistoryForm | None) -> ResponseReturnValue:
     except DomainError as refusal:
         sessions.take_back()
         return _refused(form_of(code) if code else None, form, refusal), refusal.status
-    return go_to(url_for("history_forms.index"), say=f"“{made.title}” is number {made.number} from now on")
+    same = row is not None and row.number == made.number
+    say = "Nothing was changed" if same else f"“{made.title}” is number {made.number} from now on"
+    return go_to(url_for("history_forms.index"), say=say)
 
 
 def _refused(row: HistoryForm | None, form: BodyForm, refusal: DomainError) -> str:
