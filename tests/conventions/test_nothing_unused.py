@@ -19,8 +19,6 @@ SCRIPTS = {path: path.read_text("utf-8") for path in (STATIC / "js").rglob("*.js
 
 # Declared ahead of what uses it. Whoever builds that takes its name out; empty when nothing is under way.
 COMING: set[str] = {
-    "VIEW_HISTORY",
-    "TAKE_HISTORY",
     "PREPARE_GATE",
     "DECIDE_GATE",
 }
