@@ -34,6 +34,7 @@ PLACES = (
     Place("Approvals", "approvals.index", "APPROVE", "checklist"),
     Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
     Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
+    Place("Unapproved work", "gates.ageing", "PREPARE_GATE", "hourglass-high"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
     Place("Students", "assignments.index", "ASSIGN_STUDENTS", "user-plus"),
     Place("Requests", "requests.index", "ASK_ASSIGNMENT", "checklist"),

@@ -134,6 +134,27 @@ DECLARED: dict[str, Declared] = {
     "undo_minutes": Declared(
         10, Whole(1, 120, "minutes"), "queue", "Undo", "Minutes during which the last move of a patient can be undone."
     ),
+    "start_gate": Declared(
+        True,
+        Switch(),
+        "queue",
+        "Approval to Start",
+        "No treatment by a student begins before a supervisor has approved its start in this visit.",
+    ),
+    "dismiss_gate": Declared(
+        True,
+        Switch(),
+        "queue",
+        "Approval to Dismiss",
+        "No patient of a student goes to checkout before a supervisor has approved what the visit changed.",
+    ),
+    "block_days": Declared(
+        7,
+        Whole(0, 365, "days"),
+        "queue",
+        "Unapproved work blocks after",
+        "Days after which unapproved work of a student keeps them from new starts, unless a supervisor gives them more time. 0: never.",
+    ),
     "display_languages": Declared(
         ["en"], Several(LANGUAGES, most=4), "display", "Languages", "In the order in which they are shown."
     ),

@@ -22,9 +22,14 @@ from clinic.models import (
     ChartVersion,
     Document,
     DocumentStatus,
+    Gate,
+    GateItem,
+    GateKind,
+    GateStatus,
     GlassReason,
     Patient,
     SupervisorCall,
+    ToothMatch,
     User,
 )
 from clinic.operations.documents import begin_document, delete_document, fail_document, quarantine_document
@@ -127,7 +132,26 @@ def full(world, kept):
             user_id=world.people["sato"], patient_id=fernando.id, reason=GlassReason.COVER, words="Stood in",
             opened_at=at, expires_at=at + timedelta(hours=1),
         )  # fmt: skip
-        db.session.add_all([call, glass])
+        gate = Gate(
+            patient_id=fernando.id, visit_id=visit.id, kind=GateKind.START, number=1, shown='{"items":[]}', sha256="0" * 64,
+            department_id=visit.department_id, prepared_by_id=kamal.id, prepared_at=at, status=GateStatus.APPROVED,
+            decided_by_id=silva.id, decided_at=at,
+        )  # fmt: skip
+        db.session.add_all([call, glass, gate])
+        db.session.flush()
+        item = GateItem(gate_id=gate.id, subject="entry:1", sha256="0" * 64, words="28: extraction, planned")
+        db.session.add(item)
+        db.session.flush()
+        db.session.add(
+            ToothMatch(
+                gate_item_id=item.id,
+                entered="28",
+                found='{"plan":["28"]}',
+                agrees=True,
+                entered_by_id=silva.id,
+                entered_at=at,
+            )
+        )
         add_walk_in(
             patient=fernando,
             department=world.department("restorative"),
@@ -273,9 +297,6 @@ class TestWhole:
         visit = {
             "notes",
             "note-signings",
-            "gates",
-            "gate-items",
-            "tooth-matches",
             "problems",
             "evidence",
         }

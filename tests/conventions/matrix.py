@@ -1,5 +1,6 @@
 """The whole role x route x relation matrix, taken by calling every route: what docs/permissions.md holds and tests compare."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +28,10 @@ from clinic.models import (
     ChartEntry,
     Display,
     Document,
+    Gate,
+    GateItem,
+    GateKind,
+    GateStatus,
     GlassReason,
     Kiosk,
     Notice,
@@ -47,6 +52,7 @@ from clinic.models import (
 )
 from clinic.operations.documents import Said
 from clinic.operations.tooth_places import mark_tooth
+from clinic.queries.gates import pieces_of
 from tests.charting import chart_line
 from tests.filed import PDF, file_document
 from tests.histories import take_history
@@ -184,6 +190,8 @@ def deepen(world: World) -> None:
                 open_key=patient.id if is_pending else None,
             )
         )
+    for name, person in (("fernando", "kamal"), ("perera", "leela"), ("wu", "omar"), ("nadia", "kamal")):
+        _lay_before(world, name, person)
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
     db.session.add(
         OwnKind(
@@ -202,6 +210,31 @@ def deepen(world: World) -> None:
     db.session.add(OwnDiagnosis(**own, created_at=at))
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
+
+
+def _lay_before(world: World, name: str, person: str) -> None:
+    """A start and a dismissal that wait for a supervisor."""
+    at, patient = clock.now(), world.patients[name]
+    visit = db.session.scalars(select(Visit).where(Visit.patient_id == patient).order_by(Visit.id.desc())).first()
+    held = select(Alert).where(Alert.patient_id == patient, Alert.ended_at.is_(None)).order_by(Alert.severity, Alert.id)
+    shown = {
+        "patient": {"name": "Nobody", "code": "P", "birth_date": "1990-01-01"}, "prepared_by": "Nobody",
+        "alerts": [[each.id, str(each.kind), str(each.severity), each.label] for each in db.session.scalars(held)],
+        "identity": ["name", "code"], "history": {"by": "Nobody"}, "items": [], "done": "Examination", "site": False,
+        "radiographs": [], "no_radiograph": "Not needed", "consents": [], "pieces": [],
+    }  # fmt: skip
+    for kind in (GateKind.START, GateKind.DISMISS):
+        gate = Gate(
+            patient_id=patient, visit_id=visit.id, kind=kind, number=1, shown=json.dumps(shown), sha256="0" * 64,
+            department_id=visit.department_id, prepared_by_id=world.people[person], prepared_at=at,
+            status=GateStatus.PENDING, open_key=f"{visit.id}:{kind}",
+        )  # fmt: skip
+        db.session.add(gate)
+        db.session.flush()
+    pieces = [(piece.subject, piece.sha256, piece.words) for piece in pieces_of(visit) if piece.is_students]
+    for subject, sha256, words in pieces or [("entry:1", "0" * 64, "36: filling")]:
+        db.session.add(GateItem(gate_id=gate.id, subject=subject, sha256=sha256, words=words))
+    db.session.flush()
 
 
 def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
@@ -236,6 +269,10 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "document_id": newest(Document, Document.patient_id),
         "tooth_place_id": db.session.scalar(
             select(ToothPlace.id).join(Document).where(Document.patient_id == patient).order_by(ToothPlace.id).limit(1)
+        ),
+        "gate_id": newest(Gate, Gate.patient_id),
+        "gate_item_id": db.session.scalar(
+            select(GateItem.id).join(Gate).where(Gate.patient_id == patient).order_by(GateItem.id.desc()).limit(1)
         ),
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",

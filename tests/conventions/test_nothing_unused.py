@@ -18,10 +18,7 @@ STYLES = {path: path.read_text("utf-8") for path in (STATIC / "css").rglob("*.cs
 SCRIPTS = {path: path.read_text("utf-8") for path in (STATIC / "js").rglob("*.js")}
 
 # Declared ahead of what uses it. Whoever builds that takes its name out; empty when nothing is under way.
-COMING: set[str] = {
-    "PREPARE_GATE",
-    "DECIDE_GATE",
-}
+COMING: set[str] = set()
 
 
 def text_of(*kinds: dict[Path, str], but: Path | None = None) -> str:
