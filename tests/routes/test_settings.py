@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from clinic import settings
 from clinic.extensions import db
@@ -14,6 +14,15 @@ from tests.forms import fields_of
 from tests.queries_counted import counted
 
 
+@pytest.fixture(autouse=True)
+def as_delivered(app):
+    """Without what the tests' world is set to."""
+    with app.app_context():
+        db.session.execute(delete(Setting))
+        db.session.commit()
+    settings.forget()
+
+
 @pytest.fixture
 def adel(browser_of):
     return browser_of("adel")
@@ -21,8 +30,7 @@ def adel(browser_of):
 
 def stored(app):
     with app.app_context():
-        rows = select(Setting).where(~Setting.name.endswith("_gate"))  # the world's own
-        return {row.name: row.value for row in db.session.scalars(rows)}
+        return {row.name: row.value for row in db.session.scalars(select(Setting))}
 
 
 def acts(app):
