@@ -367,7 +367,7 @@ class TestWhole:
         db.session.commit()
         made = export()[1]
         pages = [name for name in made.order if name.endswith(".html") and not name.startswith("chart/")]
-        assert len(pages) == 18
+        assert len(pages) == 21
         reached = set()
         for name in pages:
             found = Links(made.html(name))
