@@ -16,7 +16,18 @@ from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.formatting import view as words_of
 from clinic.htmx import is_htmx
-from clinic.models import Assignment, Base, BrokenGlass, Document, QueueEntry, Request, SignOff, SupervisorCall, Visit
+from clinic.models import (
+    Assignment,
+    Base,
+    BrokenGlass,
+    Document,
+    Note,
+    QueueEntry,
+    Request,
+    SignOff,
+    SupervisorCall,
+    Visit,
+)
 from clinic.once import UNSAFE
 from clinic.queries.trail import read_lately
 
@@ -30,6 +41,7 @@ OF_A_PATIENT: dict[str, type[Base]] = {
     "glass_id": BrokenGlass,
     "sign_off_id": SignOff,
     "document_id": Document,
+    "note_id": Note,
 }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
 
 from clinic import clock, create_app, demo
 from clinic.approvals.chart_version import facts, item
@@ -23,6 +24,8 @@ from clinic.models import (
     Filling,
     HistoryForm,
     HistoryReview,
+    Note,
+    NoteStatus,
     Patient,
     QueueEntry,
     SignOff,
@@ -32,7 +35,9 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
+from clinic.notes.signed import digest, said_in
 from clinic.operations.chart_versions import cut_left_open, verify_versions
+from clinic.operations.notes import _said_by
 from clinic.operations.sign_off import why_own
 from clinic.operations.visits import check_in
 from clinic.queries.chart import mouth_of
@@ -187,3 +192,14 @@ def test_most_patients_who_have_been_here_have_a_history_and_its_digests_hold(cl
     for filling in fillings:
         said = watched(form_from(forms[filling.form_id].body), json.loads(filling.answers))
         assert {(filling.patient_id, found.label) for found in said} <= standing
+
+
+def test_notes_are_signed_as_the_operations_sign_and_some_wait(clinic):
+    notes = db.session.scalars(select(Note).options(selectinload(Note.signings))).all()
+    statuses = {note.status for note in notes}
+    assert statuses == {NoteStatus.SIGNED, NoteStatus.RETURNED, NoteStatus.APPROVED}
+    for note in notes:
+        assert digest(note.signings[-1].signed) == note.signings[-1].sha256
+        assert said_in(note.signings[-1].signed) == _said_by(note)
+    waiting = next(note for note in notes if note.status is NoteStatus.SIGNED)
+    assert waiting.department_id is not None

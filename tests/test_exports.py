@@ -40,6 +40,7 @@ from clinic.queries import exports
 from tests.charted import charted
 from tests.filed import PDF, file_document, png
 from tests.histories import take_history
+from tests.noted import note_by
 from tests.stores import kept_in
 from tests.trail import written_when_asked_for
 
@@ -160,6 +161,7 @@ def full(world, kept):
             actor=world.user("ruwan"),
         )
         take_history(fernando, kamal)
+        note_by(world)
         tell(silva.id, "Look at the chart of Fernando", kind="chart.sent", patient_id=fernando.id)
         db.session.commit()
     return fernando
@@ -295,8 +297,6 @@ class TestWhole:
                         assert datetime.fromisoformat(row[name]).utcoffset() == timedelta(0)
         empty = {kind.name for kind in exports.KINDS if not made.rows(kind.name)}
         visit = {
-            "notes",
-            "note-signings",
             "problems",
             "evidence",
         }
@@ -367,7 +367,7 @@ class TestWhole:
         db.session.commit()
         made = export()[1]
         pages = [name for name in made.order if name.endswith(".html") and not name.startswith("chart/")]
-        assert len(pages) == 21
+        assert len(pages) == 23
         reached = set()
         for name in pages:
             found = Links(made.html(name))

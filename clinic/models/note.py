@@ -5,12 +5,14 @@ What is not signed yet is no row here: it is a draft (models/user.py), and its a
 
 import enum
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.models.base import TABLE_OPTIONS, Base, identity, link, one_of, references
+from clinic.notes.signed import said_in
 
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
@@ -120,6 +122,11 @@ class NoteSigning(Base):
 
     signed_by = link("User", foreign_keys=[signed_by_id])
     decided_by = link("User", foreign_keys=[decided_by_id])
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the note said when it was signed so."""
+        return said_in(self.signed)
 
     __table_args__ = (
         UniqueConstraint("note_id", "number"),

@@ -4,7 +4,9 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from clinic import clock
 from clinic.models.base import UtcDateTime
+from clinic.notes.shipped import SHIPPED
 
 revision = "0006"
 down_revision = "0005"
@@ -52,7 +54,7 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    op.create_table(
+    templates = op.create_table(
         "note_template",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
@@ -84,6 +86,14 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+    )
+    # A clinic begins with some; from then on they are its own.
+    op.bulk_insert(
+        templates,
+        [
+            {"name": name, "type": type, "text": text, "created_at": clock.now(), "version": 1}
+            for name, type, text in SHIPPED
+        ],
     )
     op.create_table(
         "gate",

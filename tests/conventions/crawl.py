@@ -27,6 +27,7 @@ from clinic.models import (
     BrokenGlass,
     Display,
     GlassReason,
+    NoteType,
     Patient,
     Role,
     Setting,
@@ -35,6 +36,8 @@ from clinic.models import (
 from clinic.operations.chairs import add_chair, retire_chair
 from clinic.operations.departments import close_department, open_department
 from clinic.operations.documents import ask_purge, delete_document
+from clinic.operations.note_templates import add_template, retire_template
+from clinic.operations.notes import return_note, say_in_error
 from clinic.operations.notices import tell
 from clinic.operations.own_kinds import add_own_kind, retire_own_kind
 from clinic.operations.people import create_person, deactivate
@@ -44,6 +47,7 @@ from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
 from tests.crowded import add_arrived, add_patients
 from tests.filed import file_document, png
 from tests.forms import PageForm, forms_of
+from tests.noted import note_by
 from tests.person import Person
 from tests.scene import second_supervisor
 from tests.world import PEOPLE, World
@@ -69,6 +73,7 @@ TYPED = {
     "words": "I stood in for a colleague",
     "need": "Molar endodontics",
     "handover": "The crown comes next",
+    "text": "Composite placed in 36, no pain.",
 }
 TYPED_IN = {
     "POST /settings/departments": {"letter": "Z"},
@@ -158,6 +163,12 @@ def furnish(world: World) -> list[str]:
     unwanted = file_document(world, body=png(4, 4), name="unwanted.png")
     delete_document(unwanted.id, version=unwanted.version, reason="Of another patient", actor=world.user("kamal"))
     ask_purge(unwanted.id, version=unwanted.version, reason="Of another patient", actor=world.user("kamal"))
+    back = note_by(world)
+    return_note(back.id, version=back.version, reason="Which tooth?", actor=world.user("silva"))
+    wrong = note_by(world)
+    say_in_error(wrong.id, version=wrong.version, reason="Of another patient", actor=world.user("kamal"))
+    former_template = add_template(name="Old form", type=NoteType.PROGRESS, text="Seen.", actor=adel)
+    retire_template(former_template.id, version=former_template.version, actor=adel)
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(
         BrokenGlass(

@@ -34,6 +34,10 @@ from clinic.models import (
     GateStatus,
     GlassReason,
     Kiosk,
+    Note,
+    NoteSigning,
+    NoteTemplate,
+    NoteType,
     Notice,
     OwnDiagnosis,
     OwnKind,
@@ -50,12 +54,16 @@ from clinic.models import (
     ToothPlace,
     Visit,
 )
+from clinic.notes.signed import SAID, digest, signed_body
 from clinic.operations.documents import Said
+from clinic.operations.note_templates import add_template
+from clinic.operations.notes import return_note
 from clinic.operations.tooth_places import mark_tooth
 from clinic.queries.gates import pieces_of
 from tests.charting import chart_line
 from tests.filed import PDF, file_document
 from tests.histories import take_history
+from tests.noted import note_by
 from tests.person import Person
 from tests.world import World
 
@@ -171,6 +179,26 @@ def deepen(world: World) -> None:
         mark_tooth(picture.id, tooth="46", x=250, y=640, seen=0, actor=world.user(person))
         file_document(world, name, person, body=PDF, name="letter.pdf")
         take_history(patient, world.user("kamal" if person == "ruwan" else person))
+        if world.user(person).department_id:
+            note = note_by(world, person, name)
+            if name == "perera":
+                return_note(note.id, version=note.version, reason="Which tooth?", actor=world.user("silva"))
+        else:  # of whom nobody here may write
+            note = Note(
+                patient_id=patient.id,
+                type=NoteType.PROGRESS,
+                text="Seen.",
+                author_id=world.people["sato"],
+                signed_at=at,
+            )
+            db.session.add(note)
+            db.session.flush()
+            said = dict.fromkeys(SAID, "") | {"type": "progress", "text": "Seen.", "execution": None, "visit_id": None}
+            body = signed_body(said, {"author_name": "Dr Emi Sato", "author_role": "supervisor"})
+            signed = NoteSigning(
+                note_id=note.id, number=1, signed=body, sha256=digest(body), signed_by_id=note.author_id, signed_at=at
+            )
+            db.session.add(signed)
         patient.archived_at = since
         db.session.add(
             Problem(patient_id=patient.id, words="Pain on biting", noted_by_id=world.people[person], noted_at=at)
@@ -208,6 +236,7 @@ def deepen(world: World) -> None:
     )
     own = {"system": "own", "code": "P-17", "name": "Cracked cusp", "created_by_id": world.people["adel"]}
     db.session.add(OwnDiagnosis(**own, created_at=at))
+    add_template(name="Recall", type=NoteType.PROGRESS, text="Seen on {date}.", actor=world.user("adel"))
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
 
@@ -274,6 +303,8 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "gate_item_id": db.session.scalar(
             select(GateItem.id).join(Gate).where(Gate.patient_id == patient).order_by(GateItem.id.desc()).limit(1)
         ),
+        "note_id": newest(Note, Note.patient_id),
+        "note_template_id": db.session.scalar(select(NoteTemplate.id).order_by(NoteTemplate.id).limit(1)),
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),
