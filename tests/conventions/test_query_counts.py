@@ -71,6 +71,7 @@ NO_LIST = {
     "/sign-in/forgotten",
     "/status",
     "/tablet/thanks",
+    "/visits/<int:visit_id>/standing",
 }
 # It asks those tables alone that the rows on its first page are of: fewer when those are of fewer.
 MIXED = {"/patients/<int:patient_id>/timeline"}
