@@ -82,6 +82,8 @@ TYPED_IN = {
     "POST /patients/<int:patient_id>/chart/strokes": {"line": "37 o car3"},
     "POST /patients/<int:patient_id>/chart/entries/<int:chart_entry_id>/correct": {"detail_icdas": "4"},
     "POST /patients/<int:patient_id>/documents/<int:document_id>/teeth": {"x": "41", "y": "62"},
+    "POST /patients/<int:patient_id>/problems": {"said": "Grinds at night", "teeth": ""},
+    "POST /diagnoses": {"code": "P-99", "system": "own"},
     "POST /requests/new": {"code": "P-2026-00098"},
     "POST /assignments/students/<int:student_id>/leaving": {"confirm": PEOPLE["kamal"][0]},
 }
