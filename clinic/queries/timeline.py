@@ -171,7 +171,7 @@ def _visits(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[t
         outcome = f": {visit.outcome}" if visit.outcome else ""
         state = visit.status.value.replace("_", " ")
         what = visit.reason or "Visit"
-        yield visit.id, Told(f"{what}, {visit.department.name}, {state}{outcome}", who)
+        yield visit.id, Told(f"{what}, {visit.department.name}, {state}{outcome}", who, number=visit.id)
 
 
 def _strokes(viewer: User, patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
@@ -310,13 +310,14 @@ def _problem(problem: Problem, viewer: User) -> str:
 
 def _prepared(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
     for gate in _rows(Gate, ids, Gate.prepared_by):
-        yield gate.id, Told(f"Asked for approval to {gate.kind.value}", gate.prepared_by.name, _quoted(gate.words))
+        words = f"Asked for approval to {gate.kind.value}"
+        yield gate.id, Told(words, gate.prepared_by.name, _quoted(gate.words), gate.visit_id)
 
 
 def _gate_decided(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
     for gate in _rows(Gate, ids, Gate.decided_by):
         words = f"Approval to {gate.kind.value} {'given' if gate.status == 'approved' else gate.status.value}"
-        yield gate.id, Told(words, gate.decided_by.name if gate.decided_by else "", _quoted(gate.reason))
+        yield gate.id, Told(words, gate.decided_by.name if gate.decided_by else "", _quoted(gate.reason), gate.visit_id)
 
 
 def _alerts(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:

@@ -48,7 +48,7 @@ def test_written_returned_written_anew_and_approved(page_of, live_server, notes)
     supervisor.get_by_text("Return with a reason").tap()
     supervisor.locator("#reason").fill("Which shade?")
     supervisor.get_by_role("button", name="Return to Kamal Dias").tap()
-    supervisor.wait_for_url("**/approvals**")
+    supervisor.wait_for_url(re.compile(r"/approvals(\?.*)?$"))  # back at the list: it is done
 
     student.goto("/notices")
     student.get_by_text("Which shade?").first.wait_for()
@@ -64,7 +64,7 @@ def test_written_returned_written_anew_and_approved(page_of, live_server, notes)
     supervisor.get_by_text("Since it was returned").wait_for()
     assert "Shade A2." in supervisor.locator(".note-pieces ins").last.inner_text()
     supervisor.get_by_role("button", name="Approve").tap()
-    supervisor.wait_for_url("**/approvals**")
+    supervisor.wait_for_url(re.compile(r"/approvals(\?.*)?$"))  # back at the list: it is done
     with live_server.inside():
         note = db.session.query(Note).one()
         assert note.status is NoteStatus.APPROVED
