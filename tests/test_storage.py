@@ -213,6 +213,7 @@ def test_a_file_that_is_alone_has_two_parts_on_the_wire_and_several_take_turns(h
             for at in range(1, 4):
                 incoming.write(bytes_of(PART, seed + at))
             stored.append((seed, incoming.finish()))
+            begun.wait(60)  # who is left alone has two again
 
     threads = [threading.Thread(target=send, args=(10 * number,)) for number in range(files)]
     for thread in threads:
