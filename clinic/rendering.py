@@ -35,7 +35,6 @@ PLACES = (
     Place("Approvals", "approvals.index", "APPROVE", "checklist"),
     Place("Queue", "queue.index", "VIEW_BOARD", "list-details"),
     Place("My queue", "supervision.my_queue", "VIEW_OWN_QUEUE", "stethoscope"),
-    Place("Unapproved work", "gates.ageing", "PREPARE_GATE", "hourglass-high"),
     Place("Patients", "patients.index", "FIND_PATIENTS", "users"),
     Place("Students", "assignments.index", "ASSIGN_STUDENTS", "user-plus"),
     Place("Requests", "requests.index", "ASK_ASSIGNMENT", "checklist"),
@@ -54,6 +53,7 @@ PLACES = (
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),
     Place("Notices", "notices.index", "USE_ACCOUNT", "bell"),
+    Place("Unapproved work", "gates.ageing", "PREPARE_GATE", "hourglass-high"),
     Place("Break the glass", "glass.index", "BREAK_GLASS", "eye-exclamation"),
     Place("Sessions", "account.sessions", "USE_ACCOUNT", "history"),
     Place("Password", "account.password", "USE_ACCOUNT", "lock"),
