@@ -21,6 +21,7 @@ from clinic.models import (
     Base,
     BrokenGlass,
     Document,
+    Gate,
     Note,
     QueueEntry,
     Request,
@@ -42,6 +43,7 @@ OF_A_PATIENT: dict[str, type[Base]] = {
     "sign_off_id": SignOff,
     "document_id": Document,
     "note_id": Note,
+    "gate_id": Gate,
 }
 
 
@@ -123,7 +125,8 @@ def _subject() -> tuple[str, int | None]:
         return "", None
     name, value = list(named.items())[-1]
     patient_id = named.get("patient_id")
-    if patient_id is None and name in OF_A_PATIENT:
-        row = db.session.get(OF_A_PATIENT[name], value)  # loaded by the view, mostly
-        patient_id = getattr(row, "patient_id", None)
+    for each, number in reversed(named.items()):
+        if patient_id is None and each in OF_A_PATIENT:
+            row = db.session.get(OF_A_PATIENT[each], number)  # loaded by the view, mostly
+            patient_id = getattr(row, "patient_id", None)
     return f"{name.removesuffix('_id')}:{value}", patient_id

@@ -40,10 +40,11 @@ def dismissal_facts(viewer: User, gate: Gate) -> dict[str, Any]:
         marks = marks_of(changes)
         whole = overlaid(after, changes)
         picture = drawing.drawing_of(whole, legend=viewer.legend, numbering=viewer.numbering, marks=marks)
+    texts = gates.texts_of([each.subject for each in gate.items])
     pending = [each for each in gate.items if each.status is GateStatus.PENDING]
     return {
         "shown": shown,
-        "gate_items": [(each, page_of(gate, each.subject)) for each in gate.items],
+        "gate_items": [(each, page_of(gate, each.subject), texts.get(each.subject, "")) for each in gate.items],
         "others": [piece[2:4] for piece in shown["pieces"] if not piece[4]],
         "drawing": picture,
         "pending": len(pending),

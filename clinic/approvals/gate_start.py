@@ -3,8 +3,18 @@
 from typing import Any
 
 from clinic.approvals.kind import Item, Kind
+from clinic.chart.words import teeth_listed
 from clinic.models import Gate, GateKind, GateStatus, User
-from clinic.operations.gates import IDENTIFIERS, approve_start, how_it_stands, return_gate, sources_of, why_own
+from clinic.operations.gates import (
+    IDENTIFIERS,
+    agree,
+    approve_start,
+    how_it_stands,
+    return_gate,
+    sources_of,
+    wanted_of,
+    why_own,
+)
 from clinic.queries import gates
 
 KIND_NAME = "gate-start"
@@ -35,10 +45,9 @@ def start_facts(viewer: User, gate: Gate) -> dict[str, Any]:
     for each in gate.items:
         plan = planned[each.subject]
         if plan["kind"] in gates.GUARDED:
-            wanted = [key.partition(":")[0] for key in plan["teeth"].split()]
-            sources = sources_of(shown, wanted)
-            doubtful = any(named and not set(wanted) <= set(named) for named in sources.values())
-            guarded.append((each, plan, sources, doubtful))
+            sources = sources_of(shown, wanted_of(plan))
+            named = {source: teeth_listed(keys, viewer.numbering) for source, keys in sources.items() if keys}
+            guarded.append((each, plan, named, not agree(sources)))
     is_doubtful = any(doubtful for *_rest, doubtful in guarded)
     return {
         "shown": shown,

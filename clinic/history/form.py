@@ -146,6 +146,8 @@ def form_from(body: str) -> Form:
         ) from None
     except RecursionError:
         raise NoForm("This is nested too deeply to be a form.") from None
+    except ValueError:
+        raise NoForm("A number in it is too long to be read. Shorten it.") from None
     form = _form(_object(plain, "The form", "code title in_use sections"))
     _check(form)
     return form

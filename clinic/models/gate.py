@@ -87,7 +87,7 @@ class GateItem(Base):
 class ToothMatch(Base):
     """The tooth of something that cannot be undone (an extraction, a root canal, an implant), as the supervisor entered it by themselves.
 
-    Only added. Where plan, consent, radiograph, chart and supervisor do not agree, a named second person and a reason are in it.
+    Only added. Where plan, radiograph and consent do not name the same teeth, a named second person and a reason are in it.
     """
 
     __tablename__ = "tooth_match"

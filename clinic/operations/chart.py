@@ -193,6 +193,16 @@ def restore_version(patient: Patient, *, number: int, seen: int, reason: str, ac
         if thread not in wanted or versions.said(wanted[thread]) != versions.said(entry)
     ]
     _check_may_take_back(desk, [entry for entry in lost if entry.status is Status.COMPLETED], told)
+    begun = [
+        entry
+        for thread, entry in wanted.items()
+        if entry.status in (Status.IN_PROCESS, Status.COMPLETED)
+        and (thread not in held or held[thread].status is not entry.status)
+    ]
+    if begun and actor.role is Role.STUDENT and settings.read("start_gate"):
+        raise DomainError(
+            "Going back would say again that something was begun or completed, past Approval to Start. A supervisor can do that."
+        )
     back = f"Back to version {number}: {told}"[:REASON_LENGTH]
     written = [
         (_again(entry, back), last_rows[thread])

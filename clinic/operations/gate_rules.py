@@ -8,9 +8,9 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from clinic import audit, clock, live, settings
-from clinic.chart.entry import Entry, teeth_text
+from clinic.chart.entry import Entry, teeth_of, teeth_text
 from clinic.chart.teeth import Numbering
-from clinic.chart.words import sentence
+from clinic.chart.words import sentence, teeth_listed
 from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import Department, Gate, GateKind, GateStatus, Patient, Role, User, Visit
@@ -31,9 +31,11 @@ def check_may_begin(visit: Visit) -> None:
 
 def check_may_leave(visit: Visit) -> None:
     """A student's patient goes to checkout after a supervisor has approved what the visit changed, as it is now."""
-    if visit.student_id is None or not settings.read("dismiss_gate"):
+    if not settings.read("dismiss_gate"):
         return
     standing = gates.standing_of(visit)
+    if not _is_students(visit, standing):
+        return
     if standing.approved is None:
         raise DomainError(
             f"Nobody has approved what this visit changed. Prepare the dismissal on the visit's page; {_who(visit)}."
@@ -45,14 +47,19 @@ def check_may_leave(visit: Visit) -> None:
         )
 
 
+def _is_students(visit: Visit, standing: gates.Standing) -> bool:
+    """Whether a student treats or has treated in it, whoever the visit says it is with."""
+    return visit.student_id is not None or any(piece.is_students for piece in standing.pieces)
+
+
 def missing_of(visit: Visit) -> str:
     """Which approvals a visit that ends has not, in words; empty when it has all that the clinic asks for."""
-    if visit.student_id is None:
-        return ""
     missing = []
-    if settings.read("start_gate") and gates.last_gate(visit.id, GateKind.START) is None:
+    start = gates.marks_of([visit.id]).get(visit.id, {}).get(GateKind.START)
+    if visit.student_id and settings.read("start_gate") and start is not GateStatus.APPROVED:
         missing.append("start")
-    if settings.read("dismiss_gate") and not gates.standing_of(visit).is_approved:
+    standing = gates.standing_of(visit)
+    if settings.read("dismiss_gate") and _is_students(visit, standing) and not standing.is_approved:
         missing.append("dismissal")
     return f"without approval of {' and '.join(missing)}" if missing else ""
 
@@ -100,8 +107,10 @@ def check_entry(
             f"“{told}” is not among what was approved to start today. Prepare a start with it; {_who(visit)}."
         )
     if approved != (entry.kind, teeth_text(entry.teeth), entry.jaw):
+        keys = [key for key, _role in teeth_of(approved[1])]
+        place = teeth_listed(keys, numbering) or f"the {approved[2]} jaw"
         raise DomainError(
-            f"“{told}” is not what was approved: that was on {approved[1] or approved[2]}. Prepare a start anew; {_who(visit)}."
+            f"“{told}” is not what was approved: that was on {place}. Prepare a start anew; {_who(visit)}."
         )
 
 

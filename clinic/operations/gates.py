@@ -15,8 +15,8 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from clinic import audit, clock, live, passwords, settings
 from clinic.chart import teeth
-from clinic.chart.entry import Entry, teeth_text
-from clinic.chart.words import sentence
+from clinic.chart.entry import Entry, teeth_of, teeth_text
+from clinic.chart.words import sentence, teeth_listed
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
 from clinic.formatting import day as day_words
@@ -219,7 +219,7 @@ def approve_start(
     _check_kind(gate, GateKind.START)
     shown = found.shown_of(gate)
     _check_start_holds(gate, shown, visit)
-    _match_teeth(gate, shown, entered or Teeth(), actor)
+    _match_teeth(gate, shown, entered or Teeth(), actor, page_of=session_of or actor)
     for item in gate.items:
         item.status = GateStatus.APPROVED
     _decide(gate, GateStatus.APPROVED, line(reason), actor=actor, session_of=session_of)
@@ -539,8 +539,11 @@ def _check_same(gate: Gate, visit: Visit) -> None:
         )
 
 
-def _match_teeth(gate: Gate, shown: Mapping[str, Any], entered: Teeth, actor: User) -> None:
-    """Hold what the supervisor entered against the plan, and the sources against it; keep what came of it."""
+def _match_teeth(gate: Gate, shown: Mapping[str, Any], entered: Teeth, actor: User, *, page_of: User) -> None:
+    """Hold what the supervisor entered against the plan, and the sources against it; keep what came of it.
+
+    `page_of`: on whose page, which asks for the numbers of that person.
+    """
     of_thread = {f"entry:{item['thread']}": item for item in shown["items"]}
     for item in gate.items:
         plan = of_thread[item.subject]
@@ -551,15 +554,15 @@ def _match_teeth(gate: Gate, shown: Mapping[str, Any], entered: Teeth, actor: Us
             raise DomainError(
                 f"Enter the tooth yourself, from your own view: {item.words.partition(':')[2].strip() or item.words}."
             )
-        keys = [teeth.read(word, actor.numbering or found.NUMBERING) for word in typed]
-        wanted = [key.partition(":")[0] for key in plan["teeth"].split()]
+        keys = [teeth.read(word, page_of.numbering or found.NUMBERING) for word in typed]
+        wanted = wanted_of(plan)
         if sorted(key or "" for key in keys) != sorted(wanted):
             raise DomainError(
                 f"“{' '.join(typed)[:40]}” is not the tooth of the plan. Nothing was approved: look again, in the mouth and on the "
                 "picture, and return this if the plan is wrong."
             )
         sources = sources_of(shown, wanted)
-        agrees = all(set(wanted) <= set(named) for named in sources.values() if named)
+        agrees = agree(sources)
         if not agrees:
             _check_second(gate, entered, sources, actor)
         db.session.add(
@@ -576,6 +579,16 @@ def _match_teeth(gate: Gate, shown: Mapping[str, Any], entered: Teeth, actor: Us
         )
 
 
+def wanted_of(plan: Mapping[str, Any]) -> list[str]:
+    """The teeth of what is planned, without their roles."""
+    return [key for key, _role in teeth_of(plan["teeth"])]
+
+
+def agree(sources: Mapping[str, Collection[str]]) -> bool:
+    """Whether every source that names teeth names all those of the plan."""
+    return all(set(sources["plan"]) <= set(named) for named in sources.values() if named)
+
+
 def sources_of(shown: Mapping[str, Any], wanted: Collection[str]) -> dict[str, list[str]]:
     """Which teeth each source names, of what cannot be undone: the plan on the chart, the radiographs, the consents."""
 
@@ -586,7 +599,8 @@ def sources_of(shown: Mapping[str, Any], wanted: Collection[str]) -> dict[str, l
 
 
 def _check_second(gate: Gate, entered: Teeth, sources: Mapping[str, list[str]], actor: User) -> None:
-    named = "; ".join(f"{source}: {', '.join(keys)}" for source, keys in sources.items() if keys)
+    numbering = actor.numbering or found.NUMBERING
+    named = "; ".join(f"{source}: {teeth_listed(keys, numbering)}" for source, keys in sources.items() if keys)
     second = db.session.get(User, entered.second_id) if entered.second_id else None
     if second is None or len(line(entered.reason)) < 3:
         raise DomainError(
@@ -614,8 +628,12 @@ def _laid_before(
     *,
     approved: Collection[tuple[str, str]] = (),
     actor: User,
+    laid_by: User | None = None,
 ) -> Gate:
-    """The gate as it waits, with its items; those in `approved` are so already. Raises Conflict when one of the kind waits."""
+    """The gate as it waits, with its items; those in `approved` are so already. Raises Conflict when one of the kind waits.
+
+    `laid_by`: who did this in truth, when it is in the name of somebody else.
+    """
     _refuse_again(visit, kind)
     body = found.canonical(shown)
     number = db.session.scalar(select(func.max(Gate.number)).where(Gate.visit_id == visit.id, Gate.kind == kind))
@@ -655,9 +673,9 @@ def _laid_before(
     )
     db.session.flush()
     audit.record(
-        "gate.prepare",
-        f"Asked for {KIND_WORDS[kind]} of {patient.code}",
-        actor=actor,
+        "gate.lay_changes" if laid_by else "gate.prepare",
+        f"{'Took up what was changed after' if laid_by else 'Asked for'} {KIND_WORDS[kind]} of {patient.code}",
+        actor=laid_by or actor,
         subject=gate,
         patient=patient.id,
         after={"number": gate.number, "sha256": gate.sha256, "items": len(pieces)},
@@ -759,6 +777,7 @@ def _answer_changes(gate_id: int, version: int, status: GateStatus, reason: str,
     if version_of(standing) != version:
         raise Conflict("The visit has changed again since you looked. Look at it as it is now.")
     check_may_decide(former, actor)
+    _check_not_theirs(standing, actor)
     patient = db.session.get_one(Patient, patient_id)
     by = _who_changed(standing, former)
     theirs = [piece for piece in standing.pieces if piece.is_students]
@@ -775,7 +794,15 @@ def _answer_changes(gate_id: int, version: int, status: GateStatus, reason: str,
     pieces = [(piece.subject, piece.sha256, piece.words) for piece in theirs]
     before = found.approved_before(visit.id) | {(each.subject, each.sha256) for each in theirs if each.is_approved}
     gate = _laid_before(
-        GateKind.DISMISS, patient, visit, shown, pieces, "Changed after approval", approved=before, actor=by
+        GateKind.DISMISS,
+        patient,
+        visit,
+        shown,
+        pieces,
+        "Changed after approval",
+        approved=before,
+        actor=by,
+        laid_by=actor,
     )
     for item in db.session.execute(select(GateItem).where(GateItem.gate_id == gate.id)).scalars():
         if item.status is GateStatus.PENDING:
@@ -784,6 +811,13 @@ def _answer_changes(gate_id: int, version: int, status: GateStatus, reason: str,
             _decide_note(item, actor)
     _decide(gate, status, reason, actor=actor)
     return gate
+
+
+def _check_not_theirs(standing: found.Standing, actor: User) -> None:
+    """Whoever struck, deleted or said anew what was approved does not approve that themselves."""
+    subjects = {*(item.subject for item in standing.gone), *(piece.subject for piece in standing.missing)}
+    if any(actor.id in found.changers_of(subject) for subject in subjects):
+        raise DomainError("You changed a part of this yourself. Another supervisor of the department decides.")
 
 
 def version_of(standing: found.Standing) -> int:

@@ -28,7 +28,7 @@ KINDS = {
     "own": (4, 16384),  # one's own password asked again, while signed in
     "pair": (4, 16384),  # a patient's code and birth date, by whom may break the glass
     "tablet": (30, 16384),  # addresses of forms on tablets, by network
-    "pin": (3, 65536),  # a supervisor's PIN at a student's terminal
+    "pin": (3, 16384),  # a supervisor's PIN at a student's terminal
     "mail": (3, 16384),  # links to choose a new password
 }
 FIRST_DELAY = timedelta(seconds=60)

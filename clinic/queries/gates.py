@@ -39,8 +39,10 @@ from clinic.models import (
     Role,
     User,
     Visit,
+    VisitStatus,
 )
 from clinic.queries import chart as charts
+from clinic.queries.documents import last_act_on
 from clinic.queries.notes import digest_of, notes_of_visit
 from clinic.queries.scope import is_given, may_see, supervisors_given
 
@@ -101,7 +103,8 @@ def place_of(visit_id: int) -> QueueEntry | None:
 
 
 def marks_of(visit_ids: Collection[int]) -> dict[int, dict[GateKind, GateStatus]]:
-    """How the newest gate of each kind of these visits stands; nothing for what was never prepared, or withdrawn. One query."""
+    """How the newest gate of each kind of these visits stands; nothing for what was never prepared, or withdrawn. A start that was approved
+    stays so, whatever became of a further one. One query."""
     rows = (
         select(Gate.visit_id, Gate.kind, Gate.status)
         .where(Gate.visit_id.in_(visit_ids), Gate.status != GateStatus.WITHDRAWN)
@@ -110,7 +113,9 @@ def marks_of(visit_ids: Collection[int]) -> dict[int, dict[GateKind, GateStatus]
     )
     found: dict[int, dict[GateKind, GateStatus]] = {}
     for visit_id, kind, status in db.session.execute(rows) if visit_ids else ():
-        found.setdefault(visit_id, {})[kind] = status
+        held = found.setdefault(visit_id, {})
+        if kind is GateKind.DISMISS or held.get(kind) is not GateStatus.APPROVED:
+            held[kind] = status
     return found
 
 
@@ -314,7 +319,10 @@ def ends_of(visit: Visit) -> datetime | None:
     """Until when what is written of the patient belongs to this visit: the next one's arrival; None while there is none."""
     return db.session.scalar(
         select(func.min(Visit.arrived_at)).where(
-            Visit.patient_id == visit.patient_id, Visit.id != visit.id, Visit.arrived_at > visit.arrived_at
+            Visit.patient_id == visit.patient_id,
+            Visit.id != visit.id,
+            Visit.arrived_at > visit.arrived_at,
+            Visit.status != VisitStatus.CANCELLED,
         )
     )
 
@@ -455,6 +463,30 @@ def standing_of(visit: Visit) -> Standing:
     )
 
 
+def changers_of(subject: str) -> set[int | None]:
+    """Who had the last word about a thing that a visit changed: the last row of an entry, whoever deleted a document or said anew what
+    it is, or said that a note was an error."""
+    what, _, number = subject.partition(":")
+    if what == "entry":
+        thread = func.coalesce(ChartEntry.first_id, ChartEntry.id) == int(number)
+        last = select(ChartEntry.entered_by_id).where(thread).order_by(ChartEntry.id.desc()).limit(1)
+        return set(db.session.execute(last).scalars())
+    if what == "note":
+        said = select(Note.error_said_by_id, Note.error_agreed_by_id).where(Note.id == int(number))
+        return set(db.session.execute(said).one())
+    document = db.session.get_one(Document, int(number))
+    described = last_act_on(document, "document.describe")
+    return {document.deleted_by_id, described.actor_id if described else None}
+
+
+def texts_of(subjects: Collection[str]) -> dict[str, str]:
+    """The notes among these things as they were signed, whole: by subject. One query."""
+    ids = {int(subject.partition(":")[2]): subject for subject in subjects if subject.startswith("note:")}
+    rows = select(Note.id, Note.text, Note.outcome).where(Note.id.in_(ids))
+    found = db.session.execute(rows) if ids else ()
+    return {ids[row.id]: "\n".join(filter(None, (row.text, row.outcome))) for row in found}
+
+
 def approved_before(visit_id: int) -> set[tuple[str, str]]:
     """What supervisors have approved in any dismissal of this visit, returned ones too: subject and digest."""
     rows = select(GateItem.subject, GateItem.sha256).join(Gate, Gate.id == GateItem.gate_id)
@@ -486,6 +518,7 @@ def _last_approvals(viewer: User) -> Select[Any]:
         .where(
             following.patient_id == Gate.patient_id,
             following.arrived_at > Visit.arrived_at,
+            following.status != VisitStatus.CANCELLED,
             following.arrived_at <= ChartEntry.entered_at,
         )
         .correlate(Gate, Visit, ChartEntry)

@@ -3,7 +3,6 @@
 A page costs one query to find its events and at most two for each table that they are of, however long the record is.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +39,7 @@ from clinic.models import (
     Visit,
     categories_of,
 )
+from clinic.notes.signed import said_in
 from clinic.queries.chart import ENTRIES, catalogue, entry_of
 from clinic.queries.exports import names_of
 from clinic.queries.scope import visible_patients
@@ -244,10 +244,10 @@ def _deleted(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[
 
 def _signed(viewer: User, patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:
     for row in _signings(ids):
-        body = json.loads(row.signed)
+        text = said_in(row.signed)["text"]
         kind = "Addendum" if row.addendum_to_id else f"{row.type.value.replace('_', ' ').capitalize()} note"
         again = ", signed again" if row.number > 1 else ""
-        yield row.id, Told(f"{kind}{again}: {_short(body.get('text', ''))}", row.signed_by, number=row.note_id)
+        yield row.id, Told(f"{kind}{again}: {_short(text)}", row.signed_by, number=row.note_id)
 
 
 def _note_decided(_viewer: User, _patient_id: int, ids: Collection[int]) -> Iterable[tuple[int, Told]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, false, func, literal, or_, select, union_all
+from sqlalchemy import Integer, Select, and_, false, func, literal, null, or_, select, type_coerce, union_all
 from sqlalchemy.orm import aliased, joinedload
 
 from clinic import clock, settings
@@ -208,7 +208,7 @@ def _row(kind: str, id: Any, student: Any, patient: Any, visit: Any, since: Any)
 
 def _charts(students: Collection[int]) -> list[Select[Any]]:
     of = SignOff
-    rows = _row("chart", of.id, of.asked_by_id, of.patient_id, of.open_key - of.open_key, of.asked_at)
+    rows = _row("chart", of.id, of.asked_by_id, of.patient_id, type_coerce(null(), Integer), of.asked_at)
     return [rows.where(of.asked_by_id.in_(students), of.status == SignOffStatus.PENDING)]
 
 

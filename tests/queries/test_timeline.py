@@ -1,6 +1,5 @@
 """What the timeline finds: every kind of event once, in order, page by page, and nothing of a patient whom the viewer may not see."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -28,6 +27,7 @@ from clinic.models import (
     ProblemStatus,
     Severity,
 )
+from clinic.notes.signed import SAID, signed_body
 from clinic.operations.alerts import add_alert, end_alert
 from clinic.operations.documents import Said, delete_document
 from clinic.queries import timeline
@@ -37,7 +37,8 @@ from tests.filed import PDF, file_document
 from tests.queries_counted import counted
 
 ALL = {source.kind for source in SOURCES}
-SIGNED = json.dumps({"text": "Caries removed.\nFilled in one layer.  " + "x" * 300})
+SAYS = dict.fromkeys(SAID, "") | {"text": "Caries removed.\nFilled in one layer.  " + "x" * 300}
+SIGNED = signed_body(SAYS, {})
 
 
 def of(world, viewer="kamal", **how):

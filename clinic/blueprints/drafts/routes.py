@@ -2,10 +2,11 @@
 
 import json
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from clinic import sessions
 from clinic.access import Permission, owner, requires
 from clinic.extensions import db
 from clinic.operations.drafts import OtherDraft, as_kept, keep_draft, mark_of
@@ -33,6 +34,8 @@ def keep() -> ResponseReturnValue:
         mark = keep_draft(form, _fields(), sent_by=(owner(), once), mark=known, actor=current_user)
     except OtherDraft as other:
         db.session.rollback()
+        if sessions.is_locked(g.auth_session):  # whoever stands before a locked terminal reads nothing
+            return {"fields": {}, "mark": "", "sent": False}, 409
         return {"fields": other.theirs, "mark": _mark(other.theirs), "sent": False}, 409
     db.session.commit()
     return "", 204, {"X-Draft": mark}

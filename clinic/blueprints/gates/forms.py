@@ -28,7 +28,7 @@ TOOTH = re.compile(r"tooth-([0-9]{1,18})")
 
 
 class StartForm(Form):
-    """What the student makes sure of. `prepared` puts in what there is to choose from."""
+    """What the student makes sure of. `offer` puts in what there is to choose from."""
 
     identity = SelectMultipleField("Identity matched by", choices=[SelectChoice(*pair) for pair in IDENTIFIERS.items()])
     alerts = SelectMultipleField("Alerts seen", coerce=int, validate_choice=False, choices=[])

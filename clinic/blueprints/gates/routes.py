@@ -280,7 +280,13 @@ def _dismissal_page(own: Visit, form: DismissForm, refusal: str = "") -> str:
     form.seen.data = found.sha256
     patient = patient_for(current_user, own.patient_id) or abort(404)
     return render_template(
-        "gates/dismissal.html", visit=own, patient=patient, form=form, standing=found, refusal=refusal
+        "gates/dismissal.html",
+        visit=own,
+        patient=patient,
+        form=form,
+        standing=found,
+        approved=gates.approved_before(own.id),
+        refusal=refusal,
     )
 
 
