@@ -681,6 +681,6 @@ def test_nobody_comes_past_the_gates(app, world, monkeypatch, part):
         with app.app_context():
             db.session.remove()
     print(f"{done} steps, part {part}, seed {daily_seed()}, 0 illegal states;", dict(sorted(tally.items())))
-    if done >= 250:
+    if done >= 2000:  # a short walk may miss one
         for wanted in ("decide: 303", "prepare_start: 303", "prepare_dismissal: 303", "status: 303", "one_item: 303"):
             assert tally[wanted], f"the walk never did {wanted}: {dict(tally)}"

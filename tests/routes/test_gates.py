@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.chart.kinds import Status
+from clinic.errors import DomainError
 from clinic.extensions import db
 from clinic.models import (
     AuditEvent,
@@ -20,14 +21,22 @@ from clinic.models import (
     Notice,
     Stage,
     ToothMatch,
+    VersionReason,
 )
+from clinic.operations.chart import enter_in_error, restore_version
+from clinic.operations.chart_versions import cut_version
+from clinic.operations.gate_rules import missing_of
+from clinic.operations.gates import approve_changes, return_gate, version_of
 from clinic.operations.notes import Said, sign_note
+from clinic.operations.queue import move
+from clinic.queries.chart import mouth_of, stroke_of
+from clinic.queries.gates import standing_of
 from tests.charting import chart_line
-from tests.gated import dismissal_asked, gates_on, seated, start_asked, started
+from tests.gated import dismissal_asked, dismissed, gates_on, seated, start_asked, started
 from tests.operations.test_gates import do
 from tests.queries_counted import counted
 from tests.routes.test_glass import glass_of
-from tests.scene import entry_of
+from tests.scene import entry_of, second_supervisor
 from tests.world import PIN
 
 
@@ -414,3 +423,88 @@ def test_closing_the_day_says_what_is_missing(browser_of, scene, world):
         "without approval of dismissal"
         in browser_of("nimal").get(f"/queue/close-day?department={world.departments['restorative']}").text
     )
+
+
+class TestPastTheGates:
+    """What an attack found, each mended."""
+
+    def test_a_tooth_is_read_in_the_numbers_of_the_page(self, app, world, browser_of, scene, gate):
+        at = scene("asked", plan="26 x plan")
+        with app.app_context():
+            world.user("silva").numbering = "universal"
+            db.session.commit()
+            item = db.session.scalars(select(GateItem)).one().id
+        number, _, version = gate()
+        kamal = browser_of("kamal")
+        assert "in FDI numbers" in kamal.get(f"{at}/gates/{number}").text
+        sent = {"version": version, "supervisor": world.people["silva"], "pin": PIN}
+        wrong = kamal.post(f"{at}/gates/{number}/here", sent | {f"tooth-{item}": "14"})  # 26 in her own numbers
+        assert wrong.status_code == 422
+        assert "is not the tooth of the plan" in wrong.text
+        assert gate()[1] is GateStatus.PENDING
+        assert kamal.post(f"{at}/gates/{number}/here", sent | {f"tooth-{item}": "26"}).status_code == 303
+        with app.app_context():
+            assert [match.entered for match in db.session.scalars(select(ToothMatch))] == ["26"]
+
+    def test_what_a_student_did_is_approved_whoever_the_visit_is_with(self, app, world, scene):
+        scene("treated")
+        with app.app_context():
+            world.visit("fernando").student_id = None
+            db.session.flush()
+            entry = entry_of(world, "fernando")
+            move(entry.id, to=Stage.AWAITING_DISMISSAL, version=entry.version, actor=world.user("ruwan"))
+            entry = entry_of(world, "fernando")
+            with pytest.raises(DomainError, match="Nobody has approved what this visit changed"):
+                move(entry.id, to=Stage.CHECKOUT, version=entry.version, actor=world.user("ruwan"))
+
+    def test_a_long_note_is_shown_whole_where_it_is_approved(self, app, world, browser_of, scene, gate):
+        scene("treated")
+        with app.app_context():
+            said = Said(type=NoteType.TREATMENT, text="a " * 400 + "OVERDOSE", visit_id=world.visits["fernando"])
+            sign_note(world.patient("fernando"), said=said, actor=world.user("kamal"))
+            dismissal_asked(world)
+            db.session.commit()
+        assert "OVERDOSE" in browser_of("silva").get(f"/approvals/gate-dismiss/{gate()[0]}").text
+
+    def test_nobody_approves_what_they_struck_themselves_and_the_trail_says_who_did_it(self, app, world, scene):
+        scene("treated")
+        with app.app_context():
+            former, other, patient = dismissed(world), second_supervisor(world), world.patient("fernando")
+            struck = next(entry for entry in mouth_of(patient.id).entries if entry.kind == "caries")
+            seen = stroke_of(patient.id)
+            enter_in_error(patient, entry_id=struck.id, seen=seen, reason="I do not like it", actor=other)
+            seen = version_of(standing_of(world.visit("fernando")))
+            with pytest.raises(DomainError, match="You changed a part of this yourself"):
+                approve_changes(former.id, version=seen, actor=other)
+            approve_changes(former.id, version=seen, actor=world.user("silva"))
+            db.session.commit()
+            told = select(AuditEvent.actor_id).where(AuditEvent.act == "gate.lay_changes")
+            assert db.session.scalars(told).all() == [world.people["silva"]]
+
+    def test_the_front_desk_reads_no_reason_of_a_return(self, app, world, browser_of, scene, gate):
+        at = scene("sent")
+        with app.app_context():
+            return_gate(gate()[0], version=gate()[2], reason="Perforated the pulp floor", actor=world.user("silva"))
+            db.session.commit()
+        assert "Perforated" in browser_of("kamal").get(at).text
+        desk = browser_of("rita").get(at)
+        assert desk.status_code == 200
+        assert "Perforated" not in desk.text
+
+    def test_a_closed_day_tells_of_a_start_that_only_waited(self, app, world, scene):
+        scene("asked")
+        with app.app_context():
+            assert missing_of(world.visit("fernando")) == "without approval of start and dismissal"
+
+    def test_going_back_to_a_version_passes_no_gate(self, app, world, scene):
+        scene("treated")
+        with app.app_context():
+            patient, kamal = world.patient("fernando"), world.user("kamal")
+            version = cut_version(patient, why=VersionReason.NAMED, name="Filled", actor=kamal)
+            done = next(entry for entry in mouth_of(patient.id).entries if entry.status is Status.COMPLETED)
+            enter_in_error(
+                patient, entry_id=done.id, seen=stroke_of(patient.id), reason="Not so", actor=world.user("silva")
+            )
+            how = {"number": version.number, "seen": stroke_of(patient.id), "reason": "I want it back"}
+            with pytest.raises(DomainError, match="A supervisor can do that"):
+                restore_version(patient, **how, actor=kamal)

@@ -479,3 +479,13 @@ class TestSecondFactorByRole:
         assert silva.get("/account/second-factor").status_code == 200
         assert ruwan.get("/account/pin").status_code == 200
         settings.forget()
+
+
+def test_a_locked_terminal_gives_no_draft_out(terminal):
+    form = "/patients/1/notes/new"
+    kept = {"form": form, "fields": '{"text": ["Told in confidence"]}'}
+    assert terminal.post("/drafts", kept, token_of="/account/sessions").status_code == 204
+    lock(terminal)
+    answer = terminal.post("/drafts", {"form": form, "fields": "{}", "mark": "x"}, token_of="/locked")
+    assert answer.status_code == 409
+    assert "confidence" not in answer.text
