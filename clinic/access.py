@@ -69,13 +69,6 @@ class Permission(enum.Enum):
     FILE_DOCUMENTS = (
         "add documents to a patient's record, say what they are, delete and restore them, ask that they are purged"
     )
-    VIEW_HISTORY = "see what a patient says of their health: every filled form"
-    TAKE_HISTORY = "fill a patient's forms, look them through with the patient, hand the patient a tablet"
-    MANAGE_FORMS = "change the forms of the history, the templates of notes and the clinic's own diagnoses"
-    VIEW_NOTES = "read a patient's signed notes and problems"
-    WRITE_NOTES = "write and sign notes, and addenda to them; note a patient's problems"
-    PREPARE_GATE = "ask a supervisor for Approval to Start and to Dismiss"
-    DECIDE_GATE = "approve or return a start or a dismissal"
     MANAGE_CHART_KINDS = "make and retire the clinic's own kinds of chart entry"
     BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
     JUDGE_GLASS = "judge whether a record was rightly opened by breaking the glass"
@@ -116,11 +109,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.ASK_TRANSFER,
         P.FOLLOW_REQUESTS,
         P.BREAK_GLASS,
-        P.VIEW_HISTORY,
-        P.TAKE_HISTORY,
-        P.VIEW_NOTES,
-        P.WRITE_NOTES,
-        P.PREPARE_GATE,
         P.VIEW_CHART,
         P.CHART,
         P.VIEW_DOCUMENTS,
@@ -140,12 +128,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.FOLLOW_REQUESTS,
         P.ASSIGN_STUDENTS,
         P.APPROVE,
-        P.VIEW_HISTORY,
-        P.TAKE_HISTORY,
-        P.VIEW_NOTES,
-        P.WRITE_NOTES,
-        P.PREPARE_GATE,
-        P.DECIDE_GATE,
         P.VIEW_CHART,
         P.CHART,
         P.VIEW_DOCUMENTS,
@@ -176,9 +158,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.MANAGE_CHAIRS,
             P.VIEW_WAITS,
             P.OPEN_PATIENT,
-            P.VIEW_HISTORY,
-            P.VIEW_NOTES,
-            P.MANAGE_FORMS,
             P.VIEW_CHART,
             P.VIEW_DOCUMENTS,
             P.MANAGE_CHART_KINDS,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from clinic import clock, demo_charts, demo_gates, demo_histories, demo_notes, passwords
+from clinic import clock, demo_charts, passwords
 from clinic.extensions import db
 from clinic.models import (
     Alert,
@@ -181,12 +181,6 @@ def seed(*, patients: int, years: int, seed: int, say: SAYS = lambda _line: None
     db.session.flush()
     say("charts")
     _store(demo_charts.rows(seed, clinic.new_id, clinic.at))
-    say("histories")
-    _store(demo_histories.rows(seed, clinic.new_id, clinic.at))
-    say("notes")
-    _store(demo_notes.rows(seed, clinic.new_id, clinic.at))
-    say("approvals of today")
-    demo_gates.make()
     say("requests")
     _ask(clinic)
 

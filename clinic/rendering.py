@@ -16,8 +16,7 @@ from clinic.chart.key import key_of
 from clinic.chart.mouth import Mouth
 from clinic.chart.teeth import Numbering
 from clinic.chart.words import table_of
-from clinic.models import BrokenGlass, Patient
-from clinic.queries.notes import Unfinished, unfinished_notes
+from clinic.models import BrokenGlass, Document, Patient
 from clinic.queries.notices import unread_notices
 
 
@@ -44,7 +43,6 @@ PLACES = (
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("Broken glass", "glass.review", "JUDGE_GLASS", "eye-exclamation"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
-    Place("Note templates", "note_templates.index", "MANAGE_FORMS", "edit"),
     Place("Trail", "audit.index", "VIEW_AUDIT", "list-search"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
     Place("Status", "status.index", "VIEW_STATUS", "heartbeat"),
@@ -53,7 +51,6 @@ PLACES = (
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),
     Place("Notices", "notices.index", "USE_ACCOUNT", "bell"),
-    Place("Unapproved work", "gates.ageing", "PREPARE_GATE", "hourglass-high"),
     Place("Break the glass", "glass.index", "BREAK_GLASS", "eye-exclamation"),
     Place("Sessions", "account.sessions", "USE_ACCOUNT", "history"),
     Place("Password", "account.password", "USE_ACCOUNT", "lock"),
@@ -70,7 +67,6 @@ def init_app(app: Flask) -> None:
         is_held=lambda: access.is_held(current_user),
         setting=settings.read,
         now=clock.now,
-        today=clock.today,
         asset=assets.asset,
         inlined=assets.inlined,
         toast=toast,
@@ -84,11 +80,8 @@ def init_app(app: Flask) -> None:
         glass_over=glass_over,
         may_chart=may_chart,
         may_file=may_file,
-        may_write_notes=may_write_notes,
-        unfinished_notes=unfinished,
         teeth_of=teeth_of,
         ticket=security.ticket,
-        draft_key=lambda: security.draft_key(current_user.id),
         account_places=ACCOUNT_PLACES[1:],
     )
 
@@ -160,23 +153,9 @@ def may_file(patient: Patient) -> bool:
     return bool(_may("FILE_DOCUMENTS")) and glass_over(patient) is None and patient.archived_at is None
 
 
-def may_write_notes(patient: Patient) -> bool:
-    """Whether the page offers to write notes of this patient; the operations judge it again."""
-    return bool(_may("WRITE_NOTES")) and glass_over(patient) is None and patient.archived_at is None
-
-
-def unfinished() -> list[Unfinished]:
-    """The notes that the viewer has begun and not signed."""
-    return unfinished_notes(current_user) if _may("WRITE_NOTES") else []
-
-
-def teeth_of(document: Any) -> str:
-    """The teeth of a document, a note or a signing in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
-    return ", ".join(teeth.shown(key, current_user.numbering) for key in _teeth(document).split())
-
-
-def _teeth(of: Any) -> str:
-    return str(of["teeth"] if isinstance(of, dict) else of.teeth)
+def teeth_of(document: Document) -> str:
+    """The teeth of a document in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
+    return ", ".join(teeth.shown(key, current_user.numbering) for key in document.teeth.split())
 
 
 def _may(permission: str) -> Any:

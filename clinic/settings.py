@@ -134,27 +134,6 @@ DECLARED: dict[str, Declared] = {
     "undo_minutes": Declared(
         10, Whole(1, 120, "minutes"), "queue", "Undo", "Minutes during which the last move of a patient can be undone."
     ),
-    "start_gate": Declared(
-        True,
-        Switch(),
-        "queue",
-        "Approval to Start",
-        "No treatment by a student begins before a supervisor has approved its start in this visit.",
-    ),
-    "dismiss_gate": Declared(
-        True,
-        Switch(),
-        "queue",
-        "Approval to Dismiss",
-        "No patient of a student goes to checkout before a supervisor has approved what the visit changed.",
-    ),
-    "block_days": Declared(
-        7,
-        Whole(0, 365, "days"),
-        "queue",
-        "Unapproved work blocks after",
-        "Days after which unapproved work of a student keeps them from new starts, unless a supervisor gives them more time. 0: never.",
-    ),
     "display_languages": Declared(
         ["en"], Several(LANGUAGES, most=4), "display", "Languages", "In the order in which they are shown."
     ),
@@ -189,13 +168,6 @@ DECLARED: dict[str, Declared] = {
         "patients",
         "Broken glass",
         "Minutes for which a record opened by breaking the glass can be read.",
-    ),
-    "kiosk_minutes": Declared(
-        15,
-        Whole(2, 120, "minutes"),
-        "patients",
-        "Tablet in a patient's hands",
-        "Minutes for which a form that was handed to a patient on a tablet can be sent.",
     ),
     "document_mib": Declared(
         2048, Whole(1, 8000, "MiB"), "documents", "Largest document", "A cone-beam volume has some hundred MiB."

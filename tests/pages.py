@@ -19,8 +19,6 @@ EXCEPT = {
     "static": "files",
     "live.stream": "never ends",
     "auth.sign_in": "for nobody signed in; tested by itself",
-    "notes.pdf": "paper, which needs a printer",
-    "notes.all_pdf": "paper, which needs a printer",
 }
 # What arguments that are no ids stand for; an `item_id` is that of such a thing.
 WORDS = {"kind": "request", "place": "36"}

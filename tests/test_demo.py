@@ -1,31 +1,21 @@
 """The demo clinic obeys the rules of the real one, and the same seed makes the same clinic."""
 
-import hashlib
-import json
 from datetime import UTC, datetime
 
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 
 from clinic import clock, create_app, demo
 from clinic.approvals.chart_version import facts, item
 from clinic.chart.form import flaw
 from clinic.chart.versions import mouth_from
 from clinic.extensions import db
-from clinic.history.form import form_from, watched
 from clinic.models import (
-    Alert,
     Booking,
     Chart,
     ChartVersion,
     Counter,
-    Filling,
-    HistoryForm,
-    HistoryReview,
-    Note,
-    NoteStatus,
     Patient,
     QueueEntry,
     SignOff,
@@ -35,9 +25,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.notes.signed import digest, said_in
 from clinic.operations.chart_versions import cut_left_open, verify_versions
-from clinic.operations.notes import _said_by
 from clinic.operations.sign_off import why_own
 from clinic.operations.visits import check_in
 from clinic.queries.chart import mouth_of
@@ -118,7 +106,7 @@ def test_the_same_seed_makes_the_same_clinic(tmp_path):
                         db.session.execute(
                             select(*model.__table__.columns).order_by(*model.__table__.primary_key)
                         ).all()
-                        for model in (Patient, Visit, QueueEntry, Booking, Filling, HistoryReview, Alert)
+                        for model in (Patient, Visit, QueueEntry, Booking)
                     ]
                 )
                 db.session.remove()
@@ -171,35 +159,3 @@ def test_charts_obey_their_rules(clinic):
     assert len(waiting) == 3
     assert not any(why_own(each, each.chart_version, supervisor) for each in waiting)
     facts(supervisor, item(supervisor, waiting[0].id))
-
-
-def test_most_patients_who_have_been_here_have_a_history_and_its_digests_hold(clinic):
-    seen = (
-        select(Visit.patient_id).where(Visit.status == VisitStatus.COMPLETED, Visit.student_id.is_not(None)).distinct()
-    )
-    been = set(db.session.scalars(seen.join(Patient).where(Patient.archived_at.is_(None))))
-    forms = {form.id: form for form in db.session.scalars(select(HistoryForm))}
-    fillings = db.session.scalars(select(Filling)).all()
-    with_one = {filling.patient_id for filling in fillings if filling.code == "medical"}
-    assert len(been & with_one) > 0.6 * len(been)
-    assert any(filling.code == "orthodontic" for filling in fillings)
-    for filling in fillings:
-        form = forms[filling.form_id]
-        assert form.sha256 == hashlib.sha256(form.body.encode()).hexdigest()
-        assert filling.sha256 == hashlib.sha256((form.sha256 + filling.answers).encode()).hexdigest()
-    assert [review for review in db.session.scalars(select(HistoryReview)) if review.day == clock.today()]
-    standing = {(alert.patient_id, alert.label) for alert in db.session.scalars(select(Alert))}
-    for filling in fillings:
-        said = watched(form_from(forms[filling.form_id].body), json.loads(filling.answers))
-        assert {(filling.patient_id, found.label) for found in said} <= standing
-
-
-def test_notes_are_signed_as_the_operations_sign_and_some_wait(clinic):
-    notes = db.session.scalars(select(Note).options(selectinload(Note.signings))).all()
-    statuses = {note.status for note in notes}
-    assert statuses == {NoteStatus.SIGNED, NoteStatus.RETURNED, NoteStatus.APPROVED}
-    for note in notes:
-        assert digest(note.signings[-1].signed) == note.signings[-1].sha256
-        assert said_in(note.signings[-1].signed) == _said_by(note)
-    waiting = next(note for note in notes if note.status is NoteStatus.SIGNED)
-    assert waiting.department_id is not None

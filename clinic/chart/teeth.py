@@ -241,18 +241,6 @@ def read(text: str, numbering: Numbering | str = Numbering.FDI) -> str | None:
     return _written(Numbering(numbering)).get(text)
 
 
-def read_several(text: str, numbering: Numbering | str = Numbering.FDI, *, most: int = 32) -> tuple[str, ...]:
-    """The keys of teeth written with commas or spaces, each once, in the order of the chart. Raises ValueError with a sentence."""
-    typed = text.replace(",", " ").split()
-    keys = [read(word, numbering) for word in typed]
-    unknown = [word for word, key in zip(typed, keys, strict=True) if key is None]
-    if unknown:
-        raise ValueError(f"“{unknown[0][:20]}” is no tooth. Write numbers with commas, e.g. 36, 37.")
-    if len(typed) > most:
-        raise ValueError(f"At most {most} teeth; say none for the whole mouth.")
-    return tuple(in_order(list(dict.fromkeys(key for key in keys if key))))
-
-
 @cache
 def _written(numbering: Numbering) -> dict[str, str]:
     return {shown(key, numbering): key for key in ALL}

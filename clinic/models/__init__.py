@@ -3,11 +3,8 @@
 from clinic.models.base import Base
 from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
 from clinic.models.document import Category, Document, DocumentStatus, Projection, ToothPlace, categories_of
-from clinic.models.gate import Extension, Gate, GateItem, GateKind, GateStatus, ToothMatch
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
-from clinic.models.history import Filling, HistoryForm, HistoryReview, Kiosk
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
-from clinic.models.note import Decision, Execution, Note, NoteSigning, NoteStatus, NoteTemplate, NoteType
 from clinic.models.patient import (
     Alert,
     AlertKind,
@@ -20,7 +17,6 @@ from clinic.models.patient import (
     Unowned,
 )
 from clinic.models.place import Chair, Department, Display
-from clinic.models.problem import Evidence, OwnDiagnosis, Problem, ProblemStatus
 from clinic.models.queue import (
     CHAIR_STAGES,
     FINAL_STAGES,
@@ -45,27 +41,6 @@ from clinic.models.user import (
 from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
-    "Evidence",
-    "OwnDiagnosis",
-    "Problem",
-    "ProblemStatus",
-    "Extension",
-    "Gate",
-    "GateItem",
-    "GateKind",
-    "GateStatus",
-    "ToothMatch",
-    "Filling",
-    "HistoryForm",
-    "HistoryReview",
-    "Kiosk",
-    "Decision",
-    "Execution",
-    "Note",
-    "NoteSigning",
-    "NoteStatus",
-    "NoteTemplate",
-    "NoteType",
     "Category",
     "Document",
     "DocumentStatus",

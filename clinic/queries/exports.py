@@ -17,7 +17,6 @@ from clinic.chart.kinds import Kind as KindOfEntry
 from clinic.chart.kinds import Status
 from clinic.chart.words import sentence
 from clinic.extensions import db
-from clinic.history.form import Form, form_from, told
 from clinic.models import (
     Alert,
     Assignment,
@@ -31,26 +30,15 @@ from clinic.models import (
     ChartVersion,
     Document,
     Draft,
-    Evidence,
-    Filling,
-    Gate,
-    GateItem,
-    HistoryForm,
-    HistoryReview,
-    Kiosk,
-    Note,
-    NoteSigning,
     Notice,
     OnceKey,
     Opened,
     Patient,
     PatientToken,
-    Problem,
     QueueEntry,
     Request,
     SignOff,
     SupervisorCall,
-    ToothMatch,
     ToothPlace,
     Unowned,
     User,
@@ -197,76 +185,6 @@ KINDS = (
         "marked_at marked_by document_id tooth x y",
     ),
     Kind(
-        "fillings",
-        Filling,
-        "Histories",
-        "Every form of the history as it was filled; a later one of the same form supersedes it.",
-        "at number filled_by in_words",
-    ),
-    Kind(
-        "history-reviews",
-        HistoryReview,
-        "Histories looked through",
-        "That a clinician looked a filled form through with the patient: nothing had changed, or they filled it themselves.",
-        "at reviewed_by filling_id",
-    ),
-    Kind(
-        "kiosks",
-        Kiosk,
-        "Tablets",
-        "That the patient was handed a tablet to fill a form.",
-        "handed_at handed_by expires_at ended_at",
-    ),
-    Kind(
-        "notes",
-        Note,
-        "Notes",
-        "Clinical notes and addenda to them, as they were signed last.",
-        "signed_at author type procedure teeth text outcome status error_reason",
-    ),
-    Kind(
-        "note-signings",
-        NoteSigning,
-        "Notes as they were signed",
-        "The exact words of each signing, and what a supervisor decided of them.",
-        "note_id number signed_at signed_by signed decision decided_by decided_at reason",
-    ),
-    Kind(
-        "problems",
-        Problem,
-        "Problems",
-        "Diagnoses by code or in words, of which teeth, and what became of them.",
-        "noted_at noted_by system code words teeth status ended_by ended_at end_reason",
-    ),
-    Kind(
-        "evidence",
-        Evidence,
-        "What shows the problems",
-        "Documents and entries of the chart.",
-        "problem_id document_id entry_id added_by added_at",
-    ),
-    Kind(
-        "gates",
-        Gate,
-        "Approvals to start and to dismiss",
-        "What was laid before a supervisor at a visit, and what became of it.",
-        "prepared_at prepared_by kind words status decided_by decided_at session_of reason",
-    ),
-    Kind(
-        "gate-items",
-        GateItem,
-        "What was to be approved at a visit",
-        "Each thing by itself, in words.",
-        "gate_id words status reason",
-    ),
-    Kind(
-        "tooth-matches",
-        ToothMatch,
-        "Teeth confirmed before they were treated",
-        "The tooth that a supervisor entered by themselves before something that cannot be undone, and what each source named.",
-        "entered_at entered_by entered found agrees second reason",
-    ),
-    Kind(
         "trail",
         AuditEvent,
         "The trail",
@@ -293,30 +211,12 @@ INTERNAL = frozenset(
         "open_chair_id",
         "open_visit_id",
         "key",
-        "token_hash",
         "once",
         "parts",
         "body",
     }
 )
-JSON_TEXT = frozenset(
-    {
-        ("chart_entry", "details"),
-        ("request", "destinations"),
-        ("filling", "answers"),
-        ("note_signing", "signed"),
-        ("gate", "shown"),
-        ("tooth_match", "found"),
-    }
-)
-# Through what a table without a column for the patient belongs to one.
-PARENTS: dict[str, type[Base]] = {
-    "problem_id": Problem,
-    "document_id": Document,
-    "note_id": Note,
-    "gate_id": Gate,
-    "gate_item_id": GateItem,
-}
+JSON_TEXT = frozenset({("chart_entry", "details"), ("request", "destinations")})
 # Columns that hold a person's id and have no foreign key.
 PEOPLE = frozenset({("audit_event", "actor_id")})
 NAMED = ("user", "department", "chair")
@@ -356,8 +256,7 @@ def _is_of(table: Table, patient_id: int) -> ColumnElement[bool]:
         return table.c.id == patient_id
     if "patient_id" in table.c:
         return table.c.patient_id == patient_id
-    name, parent = next((name, model.__table__) for name, model in PARENTS.items() if name in table.c)
-    return table.c[name].in_(select(parent.c.id).where(_is_of(parent, patient_id)))  # type: ignore[arg-type]
+    return table.c.document_id.in_(select(Document.id).where(Document.patient_id == patient_id))
 
 
 def fields_of(kind: Kind) -> dict[str, str]:
@@ -398,23 +297,6 @@ def in_words(row: dict[str, Any], kinds: dict[str, KindOfEntry]) -> str:
         performer=row["performer"] or "",
     )
     return sentence(entry, kinds=kinds)
-
-
-def forms_filled(patient_id: int) -> dict[int, Form]:
-    """The forms on which a patient's histories were filled, by id of their number. One query."""
-    filled = select(Filling.form_id).where(Filling.patient_id == patient_id)
-    rows = db.session.execute(select(HistoryForm.id, HistoryForm.body).where(HistoryForm.id.in_(filled)))
-    return {row.id: form_from(row.body) for row in rows}
-
-
-def filled_in_words(row: dict[str, Any], forms: dict[int, Form]) -> str:
-    """What a row of a history says, question by question, and who wrote it where that was the patient."""
-    form = forms[row["form_id"]]
-    said = [
-        f"{item.label}: {told(item, row['answers'][item.code])}" for item in form.items if item.code in row["answers"]
-    ]
-    by = "" if row["filled_by_id"] else ", by the patient on a tablet"
-    return f"{form.title}{by}. {'; '.join(said)}"
 
 
 def documents_after(patient_id: int, after: int) -> list[tuple[Document, bool]]:

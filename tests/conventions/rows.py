@@ -26,21 +26,13 @@ from clinic.models import (
     Display,
     Document,
     DocumentStatus,
-    Filling,
     GlassReason,
-    HistoryForm,
-    HistoryReview,
     JobRun,
     Judgement,
-    Kiosk,
-    NoteTemplate,
-    NoteType,
     Notice,
-    OwnDiagnosis,
     OwnKind,
     Patient,
     PatientToken,
-    Problem,
     QueueEntry,
     Request,
     RequestKind,
@@ -179,9 +171,6 @@ def grow(world: World, count: int) -> None:
                 created_at=at,
                 created_by_id=ruwan,
             ),
-            NoteTemplate(name=f"Begins {number}", type=NoteType.PROGRESS, text="Seen.", created_at=at),
-            OwnDiagnosis(system="own", code=f"M-{number}", name=f"Rare {number}", **common),
-            Problem(patient_id=fernando, words=f"Pain {number}", noted_by_id=kamal, noted_at=at),
             JobRun(name="expire-requests", started_at=at, ended_at=at, succeeded=True),
         ]
         for holder, held, end in (
@@ -243,7 +232,6 @@ def grow(world: World, count: int) -> None:
             rows.append(AuthSession(token_hash=hashed, user_id=user, method="password", created_at=at, active_at=at))
     _add(rows)
     _add(_charts(world, patients, at))
-    _histories(fernando, kamal, numbers, at)
     for patient, person in zip(patients, people, strict=True):
         for actor, opened in ((person, fernando), (world.user("omar"), patient.id)):
             audit.record("patient.open", "Opened it", actor=actor, subject=f"patient:{opened}", patient=opened)
@@ -305,27 +293,6 @@ def _charts(world: World, patients: list[Patient], at: Any) -> list[Any]:
         )
         for patient, version in sent
     ]
-
-
-def _histories(fernando: int, kamal: int, numbers: range, at: Any) -> None:
-    """Fernando's medical history is filled many times, on many tablets; its form is changed many times, and there are many forms."""
-    form = db.session.execute(
-        select(HistoryForm).where(HistoryForm.code == "medical").order_by(HistoryForm.number.desc()).limit(1)
-    ).scalar_one()
-    last = db.session.execute(
-        select(Filling).where(Filling.patient_id == fernando).order_by(Filling.number.desc()).limit(1)
-    ).scalar_one()
-    same = {"body": form.body, "sha256": form.sha256, "published_at": at}
-    _add([HistoryForm(code="medical", number=form.number + 1 + n, title=form.title, **same) for n in numbers])
-    _add([HistoryForm(code=f"own{n}", number=1, title=f"Our own {n}", **same) for n in numbers])
-    said = {"answers": last.answers, "sha256": last.sha256, "filled_by_id": kamal, "at": at}
-    of = {"patient_id": fernando, "form_id": form.id}
-    fillings = [Filling(code="medical", number=last.number + 1 + n, **of, **said) for n in numbers]
-    _add(fillings)
-    looked = {"patient_id": fernando, "day": at.date(), "reviewed_by_id": kamal, "at": at}
-    _add([HistoryReview(filling_id=filling.id, **looked) for filling in fillings])
-    until = {"handed_by_id": kamal, "handed_at": at, "expires_at": at + timedelta(hours=1)}
-    _add([Kiosk(token_hash=f"{n:064}", **of, **until) for n in numbers])
 
 
 def _entry(visit: Visit, stage: Stage, at: Any, mover: int, *, ended: bool = False) -> QueueEntry:

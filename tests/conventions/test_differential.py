@@ -38,7 +38,6 @@ INHERENT = {
     r'name="once" value="[\w-]{16}"': "once",
     r"sealed=[\w%-]+": "sealed",
     r"ticket=[\w%=-]+": "ticket",
-    r"/tablet/[\w-]{32}": "tablet",
     # How full the disk is and how quickly the database answers, which other work on the machine changes.
     r"[\d.]+ of [\d.]+ GB are free": "free",
     r"in \d+ ms": "soon",

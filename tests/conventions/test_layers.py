@@ -1,4 +1,4 @@
-"""chart, documents, notes (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, never back."""
+"""chart, documents (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, and never the other way."""
 
 import ast
 from pathlib import Path
@@ -17,14 +17,6 @@ FORBIDDEN = {
         "flask",
     ),
     "documents": (
-        "clinic.models",
-        "clinic.queries",
-        "clinic.operations",
-        "clinic.blueprints",
-        "clinic.extensions",
-        "flask",
-    ),
-    "notes": (
         "clinic.models",
         "clinic.queries",
         "clinic.operations",

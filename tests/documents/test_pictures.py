@@ -270,10 +270,11 @@ def test_a_bomb_is_bounded_in_memory_and_time():
     data = hollow_png(9_900, 9_900, colour=6)
     assert len(data) < 3_000_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of another test's, a browser's say
+    began = time.monotonic()
     assert drawn("image/png", data)[0].getpixel((160, 160)) == (255, 255, 255)
+    assert time.monotonic() - began < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024  # kB
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(largest, 1024 * 1024)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1024 * 1024  # of the largest child there ever was
 
 
 def test_what_takes_too_much_memory_is_refused(tmp_path, monkeypatch):

@@ -102,10 +102,8 @@ def _item(kind: str, item_id: int) -> Item:
 
 
 def _page(item: Item, form: ReturnForm) -> str:
-    kind = KINDS[item.kind]
-    return render_template(
-        "approvals/item.html", item=item, fragment=kind.fragment, decide=kind.decide, form=form, **_facts(item)
-    )
+    fragment = KINDS[item.kind].fragment
+    return render_template("approvals/item.html", item=item, fragment=fragment, form=form, **_facts(item))
 
 
 def _facts(item: Item) -> dict[str, Any]:

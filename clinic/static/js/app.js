@@ -7,7 +7,6 @@ import "./palette.js";
 import "./theme.js";
 import "./requests.js";
 import "./live.js";
-import "./answers.js";
 import "./drafts.js";
 import "./lock.js";
 import "./board.js";
