@@ -260,6 +260,8 @@ def test_a_picture_that_cannot_be_had_says_so(page_of, live_server, documents, f
     page.route("**/viewer*.js*", lambda route: held["script"].append(route))
     page.goto(f"{documents}/{number}", wait_until="commit")
     expect(page.locator(".viewer-frame img")).to_be_attached()
+    while not all(held.values()):  # both are asked for
+        page.wait_for_timeout(20)
     go = {
         "picture": lambda: held["picture"][0].fulfill(status=204),
         "script": lambda: [route.continue_() for route in held["script"]],
