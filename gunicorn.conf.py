@@ -3,7 +3,12 @@
 import os
 import signal
 
+from gunicorn.http.unreader import SocketUnreader
+
 from clinic import live_stream
+
+# Bytes received at once, as many as a file is read by: what it receives beyond that it copies again for each reading.
+SocketUnreader.max_body_chunk = 2**18
 
 bind = os.environ.get("BIND", f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one per core of the smallest machine

@@ -59,7 +59,9 @@ class Permission(enum.Enum):
     ASK_FOR_PATIENT = "ask for a patient for oneself"
     ASK_TRANSFER = "ask that a patient goes from one student to another, with a handover note"
     FOLLOW_REQUESTS = "see one's own requests and withdraw them"
-    ASSIGN_STUDENTS = "assign students to one's own patients, hand their patients over, end assignments"
+    ASSIGN_STUDENTS = (
+        "assign students to one's own patients, hand their patients over, end assignments; open cases and assign tasks"
+    )
     APPROVE = "see what waits for one's approval, and approve or return it"
     VIEW_CHART = "see a patient's dental chart and its versions, and print them"
     CHART = "write on a patient's dental chart, cut versions, send them for approval"
@@ -69,6 +71,22 @@ class Permission(enum.Enum):
     FILE_DOCUMENTS = (
         "add documents to a patient's record, say what they are, delete and restore them, ask that they are purged"
     )
+    VIEW_HISTORY = "see what a patient says of their health: every filled form"
+    TAKE_HISTORY = "fill a patient's forms, look them through with the patient, hand the patient a tablet"
+    MANAGE_FORMS = (
+        "change the forms of the history and of evaluations, the templates of notes and the clinic's own diagnoses"
+    )
+    VIEW_NOTES = "read a patient's signed notes, problems, plans of treatment and cases"
+    WRITE_NOTES = (
+        "write and sign notes, and addenda to them; note a patient's problems; plan treatment and witness its acceptance; "
+        "work on the tasks of cases"
+    )
+    RECORD_MATERIALS = "see and record what material was used on a patient in a visit, and take a mistake back"
+    PREPARE_GATE = "ask a supervisor for Approval to Start and to Dismiss, and assess oneself in a visit"
+    DECIDE_GATE = "approve or return a start or a dismissal, and evaluate the student"
+    VIEW_REQUIREMENTS = "see what one's year has to do and how far one is; supervisors: how far their students are"
+    MANAGE_REQUIREMENTS = "say what students have to do; supervisors: those of their department"
+    VIEW_GRADERS = "see how severe each grader of evaluations is, beside the others"
     MANAGE_CHART_KINDS = "make and retire the clinic's own kinds of chart entry"
     BREAK_GLASS = "open one patient's record without being given the patient, for a reason and an hour"
     JUDGE_GLASS = "judge whether a record was rightly opened by breaking the glass"
@@ -109,6 +127,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.ASK_TRANSFER,
         P.FOLLOW_REQUESTS,
         P.BREAK_GLASS,
+        P.VIEW_HISTORY,
+        P.TAKE_HISTORY,
+        P.VIEW_NOTES,
+        P.WRITE_NOTES,
+        P.RECORD_MATERIALS,
+        P.PREPARE_GATE,
+        P.VIEW_REQUIREMENTS,
         P.VIEW_CHART,
         P.CHART,
         P.VIEW_DOCUMENTS,
@@ -128,10 +153,20 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.FOLLOW_REQUESTS,
         P.ASSIGN_STUDENTS,
         P.APPROVE,
+        P.VIEW_HISTORY,
+        P.TAKE_HISTORY,
+        P.VIEW_NOTES,
+        P.WRITE_NOTES,
+        P.RECORD_MATERIALS,
+        P.PREPARE_GATE,
+        P.DECIDE_GATE,
+        P.VIEW_REQUIREMENTS,
+        P.MANAGE_REQUIREMENTS,
         P.VIEW_CHART,
         P.CHART,
         P.VIEW_DOCUMENTS,
         P.FILE_DOCUMENTS,
+        P.VIEW_GRADERS,
         P.BREAK_GLASS,
         P.JUDGE_GLASS,
     },
@@ -144,6 +179,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.TRANSFER_QUEUE,
         P.CHECK_OUT,
         P.CLOSE_DAY,
+        P.RECORD_MATERIALS,
         P.VIEW_CHAIRS,
         P.MANAGE_CHAIRS,
         P.VIEW_WAITS,
@@ -158,6 +194,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.MANAGE_CHAIRS,
             P.VIEW_WAITS,
             P.OPEN_PATIENT,
+            P.VIEW_HISTORY,
+            P.VIEW_NOTES,
+            P.MANAGE_FORMS,
+            P.MANAGE_REQUIREMENTS,
+            P.VIEW_GRADERS,
             P.VIEW_CHART,
             P.VIEW_DOCUMENTS,
             P.MANAGE_CHART_KINDS,

@@ -12,7 +12,18 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from clinic import clock, demo_charts, passwords
+from clinic import (
+    clock,
+    demo_cases,
+    demo_charts,
+    demo_evaluations,
+    demo_gates,
+    demo_histories,
+    demo_notes,
+    demo_plans,
+    demo_requirements,
+    passwords,
+)
 from clinic.extensions import db
 from clinic.models import (
     Alert,
@@ -181,6 +192,20 @@ def seed(*, patients: int, years: int, seed: int, say: SAYS = lambda _line: None
     db.session.flush()
     say("charts")
     _store(demo_charts.rows(seed, clinic.new_id, clinic.at))
+    say("histories")
+    _store(demo_histories.rows(seed, clinic.new_id, clinic.at))
+    say("notes")
+    _store(demo_notes.rows(seed, clinic.new_id, clinic.at))
+    say("evaluations")
+    _store(demo_evaluations.rows(seed, clinic.new_id, clinic.at))
+    say("plans of treatment")
+    demo_plans.make(seed)
+    say("approvals of today")
+    demo_gates.make()
+    say("requirements")
+    demo_requirements.make(seed, clinic.day)
+    say("cases")
+    demo_cases.make()
     say("requests")
     _ask(clinic)
 
@@ -256,6 +281,11 @@ def _make_people(clinic: Clinic, students: int) -> None:
         department = clinic.departments[number % len(clinic.departments)]
         student = person(Role.STUDENT, department, 3 + number // len(clinic.departments) % 3)
         clinic.students.setdefault(department, []).append(student)
+    # Who also evaluates in the first department; with dice of their own, so that nothing else comes out otherwise.
+    clinic.dice, kept = random.Random("further supervisors"), clinic.dice
+    for _ in range(2):
+        person(Role.SUPERVISOR, clinic.departments[0])
+    clinic.dice = kept
     db.session.execute(insert(User), rows)
 
 

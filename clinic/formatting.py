@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from flask import Flask, current_app
 
 from clinic import clock
+from clinic.money import money
 
 
 def day(value: date | datetime) -> str:
@@ -146,6 +147,7 @@ def init_app(app: Flask) -> None:
         act,
         ordinal,
         number_of,
+        money,
         bytes_of,
         browser,
         ago,

@@ -7,6 +7,7 @@ from wtforms import HiddenField
 from wtforms.validators import InputRequired, ValidationError
 
 from clinic import text
+from clinic.chart import teeth
 from clinic.errors import DomainError
 
 TOO_OLD = "This page is too old. Reload it and try again."
@@ -20,6 +21,14 @@ def one_line(typed: str | None) -> str | None:
 def stripped(typed: str | None) -> str:
     """A field's filter: nothing around the text; the lines within stay."""
     return (typed or "").strip()
+
+
+def teeth_in(field: wtforms.Field, numbering: str) -> tuple[str, ...]:
+    """The keys of the teeth typed into a field, in the order of the chart. Raises ValidationError."""
+    try:
+        return teeth.read_several(field.data or "", numbering)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 class Words:

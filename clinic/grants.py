@@ -10,7 +10,38 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from clinic.extensions import db
-from clinic.models import AuditArchive, AuditEvent, AuditHead, Base, ChartEntry, ChartVersion, Document, ToothPlace
+from clinic.models import (
+    Acceptance,
+    AuditArchive,
+    AuditEvent,
+    AuditHead,
+    Base,
+    Case,
+    CaseLog,
+    CaseTask,
+    ChartEntry,
+    ChartVersion,
+    Document,
+    Estimate,
+    Evaluation,
+    EvaluationForm,
+    Evidence,
+    Extension,
+    Filling,
+    Gate,
+    GateItem,
+    HistoryForm,
+    HistoryReview,
+    Mark,
+    Marking,
+    MaterialUse,
+    Note,
+    NoteSigning,
+    Plan,
+    Problem,
+    ToothMatch,
+    ToothPlace,
+)
 
 USUAL = "SELECT, INSERT, UPDATE, DELETE"
 LESS = {
@@ -20,7 +51,39 @@ LESS = {
     ChartEntry.__tablename__: "SELECT, INSERT",  # an edit is a further entry
     ChartVersion.__tablename__: "SELECT, INSERT",
     ToothPlace.__tablename__: "SELECT, INSERT",  # moved or taken away is a further row
+    **{
+        model.__tablename__: "SELECT, INSERT"
+        for model in (
+            Filling,
+            HistoryForm,
+            HistoryReview,
+            ToothMatch,
+            Extension,
+            Evidence,
+            CaseLog,
+            Marking,
+            Mark,
+            Acceptance,
+        )
+    },
     Document.__tablename__: "SELECT, INSERT, UPDATE",  # its row stays when its bytes are purged
+    **{
+        model.__tablename__: "SELECT, INSERT, UPDATE"
+        for model in (
+            Note,
+            NoteSigning,
+            Gate,
+            GateItem,
+            Problem,
+            Case,
+            CaseTask,
+            Evaluation,
+            EvaluationForm,
+            Plan,
+            Estimate,
+            MaterialUse,
+        )
+    },
     "alembic_version": "SELECT",  # the status page says when it is not the newest
 }
 # What nobody may change, with this account or past the application.

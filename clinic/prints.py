@@ -45,7 +45,7 @@ def pdf_of(document: Print) -> bytes:
     try:
         pdf = printer.print_pdf(document.html())
     except printer.Unavailable as away:
-        raise Unavailable(f"{away} The chart itself can be read and written on as always.") from away
+        raise Unavailable(f"{away} What it would print can be read and written on as always.") from away
     pdf = _dated(pdf, document.at)
     kept.keep(document.key, pdf)
     return pdf

@@ -16,7 +16,9 @@ from clinic.chart.key import key_of
 from clinic.chart.mouth import Mouth
 from clinic.chart.teeth import Numbering
 from clinic.chart.words import table_of
-from clinic.models import BrokenGlass, Document, Patient
+from clinic.models import BrokenGlass, Patient
+from clinic.queries.cases import overdue_tasks
+from clinic.queries.notes import Unfinished, unfinished_notes
 from clinic.queries.notices import unread_notices
 
 
@@ -43,6 +45,7 @@ PLACES = (
     Place("Waits", "waits.index", "VIEW_WAITS", "chart-bar"),
     Place("Broken glass", "glass.review", "JUDGE_GLASS", "eye-exclamation"),
     Place("People", "people.index", "MANAGE_USERS", "id"),
+    Place("Note templates", "note_templates.index", "MANAGE_FORMS", "edit"),
     Place("Trail", "audit.index", "VIEW_AUDIT", "list-search"),
     Place("Displays", "displays.index", "MANAGE_DISPLAYS", "device-tv"),
     Place("Status", "status.index", "VIEW_STATUS", "heartbeat"),
@@ -51,6 +54,11 @@ PLACES = (
 ACCOUNT_PLACES = (
     Place("Today", "home.index", "USE_ACCOUNT", "home"),
     Place("Notices", "notices.index", "USE_ACCOUNT", "bell"),
+    Place("Cases", "cases.mine", "WRITE_NOTES", "checklist"),
+    Place("Unapproved work", "gates.ageing", "PREPARE_GATE", "hourglass-high"),
+    Place("Requirements", "requirements.index", "VIEW_REQUIREMENTS", "chart-bar"),
+    Place("Evaluations", "evaluations.index", "PREPARE_GATE", "list-details"),
+    Place("Graders", "graders.index", "VIEW_GRADERS", "chart-bar"),
     Place("Break the glass", "glass.index", "BREAK_GLASS", "eye-exclamation"),
     Place("Sessions", "account.sessions", "USE_ACCOUNT", "history"),
     Place("Password", "account.password", "USE_ACCOUNT", "lock"),
@@ -67,6 +75,7 @@ def init_app(app: Flask) -> None:
         is_held=lambda: access.is_held(current_user),
         setting=settings.read,
         now=clock.now,
+        today=clock.today,
         asset=assets.asset,
         inlined=assets.inlined,
         toast=toast,
@@ -80,8 +89,12 @@ def init_app(app: Flask) -> None:
         glass_over=glass_over,
         may_chart=may_chart,
         may_file=may_file,
+        may_write_notes=may_write_notes,
+        unfinished_notes=unfinished,
+        overdue_tasks=lambda: overdue_tasks(current_user),
         teeth_of=teeth_of,
         ticket=security.ticket,
+        draft_key=lambda: security.draft_key(current_user.id),
         account_places=ACCOUNT_PLACES[1:],
     )
 
@@ -153,9 +166,23 @@ def may_file(patient: Patient) -> bool:
     return bool(_may("FILE_DOCUMENTS")) and glass_over(patient) is None and patient.archived_at is None
 
 
-def teeth_of(document: Document) -> str:
-    """The teeth of a document in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
-    return ", ".join(teeth.shown(key, current_user.numbering) for key in document.teeth.split())
+def may_write_notes(patient: Patient) -> bool:
+    """Whether the page offers to write notes of this patient; the operations judge it again."""
+    return bool(_may("WRITE_NOTES")) and glass_over(patient) is None and patient.archived_at is None
+
+
+def unfinished() -> list[Unfinished]:
+    """The notes that the viewer has begun and not signed."""
+    return unfinished_notes(current_user) if _may("WRITE_NOTES") else []
+
+
+def teeth_of(document: Any) -> str:
+    """The teeth of a document, a note or a signing in the viewer's numbering: `36, 37`; empty when it is of none in particular."""
+    return ", ".join(teeth.shown(key, current_user.numbering) for key in _teeth(document).split())
+
+
+def _teeth(of: Any) -> str:
+    return str(of["teeth"] if isinstance(of, dict) else of.teeth)
 
 
 def _may(permission: str) -> Any:

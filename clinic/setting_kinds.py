@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any, ClassVar, Protocol
 
+from clinic.money import CURRENCIES
+
 DAYS = {
     "mon": "Monday",
     "tue": "Tuesday",
@@ -79,6 +81,22 @@ class Text(Kind):
 
     def in_words(self, value: str) -> str:
         return value or "nothing"
+
+
+@dataclass(frozen=True)
+class Currency(Kind):
+    """A currency by its code, typed: a list of all of them would be longer than the rest of the page."""
+
+    shape: ClassVar[str] = "text"
+
+    def read(self, typed: str) -> str:
+        code = typed.strip().upper()
+        if code not in CURRENCIES:
+            raise Unfit("Type the code of a currency, three letters like EUR.")
+        return code
+
+    def in_words(self, value: str) -> str:
+        return value
 
 
 @dataclass(frozen=True)

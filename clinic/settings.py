@@ -22,7 +22,19 @@ from sqlalchemy.orm import Session
 from clinic.documents.inspection import TYPES
 from clinic.extensions import db
 from clinic.models import AssignmentKind, Role, Setting, Stage
-from clinic.setting_kinds import EmailAddress, Kind, Limits, MinutesPairs, OneOf, Several, Switch, Text, Week, Whole
+from clinic.setting_kinds import (
+    Currency,
+    EmailAddress,
+    Kind,
+    Limits,
+    MinutesPairs,
+    OneOf,
+    Several,
+    Switch,
+    Text,
+    Week,
+    Whole,
+)
 
 MAX_AGE = 2.0  # seconds
 YEARS = {str(year): f"year {year}" for year in range(1, 8)}
@@ -82,6 +94,20 @@ DECLARED: dict[str, Declared] = {
     "mail_reply_to": Declared(
         "", EmailAddress(), "clinic", "Answers to our mails go to", "Nothing: to the sender of the mails."
     ),
+    "currency": Declared(
+        "EUR",
+        Currency(),
+        "clinic",
+        "Currency",
+        "In which plans of treatment say what they cost, by its code (ISO 4217). A plan keeps the one in which it was begun.",
+    ),
+    "estimate_days": Declared(
+        90,
+        Whole(1, 730, "days"),
+        "clinic",
+        "Estimates are valid for",
+        "Days from its sending for which a patient may accept an estimate.",
+    ),
     "sessions_of_week": Declared(
         {},
         Week(),
@@ -134,6 +160,41 @@ DECLARED: dict[str, Declared] = {
     "undo_minutes": Declared(
         10, Whole(1, 120, "minutes"), "queue", "Undo", "Minutes during which the last move of a patient can be undone."
     ),
+    "start_gate": Declared(
+        True,
+        Switch(),
+        "queue",
+        "Approval to Start",
+        "No treatment by a student begins before a supervisor has approved its start in this visit.",
+    ),
+    "dismiss_gate": Declared(
+        True,
+        Switch(),
+        "queue",
+        "Approval to Dismiss",
+        "No patient of a student goes to checkout before a supervisor has approved what the visit changed.",
+    ),
+    "block_days": Declared(
+        7,
+        Whole(0, 365, "days"),
+        "queue",
+        "Unapproved work blocks after",
+        "Days after which unapproved work of a student keeps them from new starts, unless a supervisor gives them more time. 0: never.",
+    ),
+    "coverage_limit": Declared(
+        8,
+        Whole(1, 100, "students"),
+        "queue",
+        "Students to a supervisor",
+        "When a visit is booked and more students than these come to one supervisor in that half of the day, it is said; never refused.",
+    ),
+    "self_assessment": Declared(
+        False,
+        Switch(),
+        "queue",
+        "Self-assessment before the dismissal",
+        "No student asks for Approval to Dismiss before the visit's student has assessed themselves, and no supervisor evaluates before.",
+    ),
     "display_languages": Declared(
         ["en"], Several(LANGUAGES, most=4), "display", "Languages", "In the order in which they are shown."
     ),
@@ -168,6 +229,13 @@ DECLARED: dict[str, Declared] = {
         "patients",
         "Broken glass",
         "Minutes for which a record opened by breaking the glass can be read.",
+    ),
+    "kiosk_minutes": Declared(
+        15,
+        Whole(2, 120, "minutes"),
+        "patients",
+        "Tablet in a patient's hands",
+        "Minutes for which a form that was handed to a patient on a tablet can be sent.",
     ),
     "document_mib": Declared(
         2048, Whole(1, 8000, "MiB"), "documents", "Largest document", "A cone-beam volume has some hundred MiB."

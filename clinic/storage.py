@@ -1,16 +1,17 @@
 """The object store: Cloudflare R2, SeaweedFS, or any other S3. Raises StorageError, never the client's own errors.
 
-What may be large goes in and out by parts of `PART` bytes, of which two at most are in memory: one that fills or is sent on, and one
-on the wire. Every key is written once: what fits in one part is refused when the key is taken, of more parts the key is new.
+What may be large goes in and out by parts of `PART` bytes, of which two at most are in memory: one that fills, is sent on, or is on the
+wire, and one on the wire. Every key is written once: what fits in one part is refused when the key is taken, of more parts the key is new.
 """
 
 import base64
 import hashlib
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -24,8 +25,8 @@ from flask import current_app
 from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
+IN_MEMORY = 2  # parts of a file on its way in
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
-SENT_AT_ONCE = 2  # parts on the wire of one process: more files take turns and leave pages the processor
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
 
@@ -277,6 +278,14 @@ def _note_digest(request: Any, **_: Any) -> None:
         request.body.signed = signed.decode() if isinstance(signed, bytes) else signed
 
 
+class _Line:
+    """To the store, of one process: a file that is alone has two parts on it, several take turns and leave pages the processor."""
+
+    def __init__(self) -> None:
+        self.files: set[Incoming] = set()  # those of more than one part
+        self.turn = threading.Lock()
+
+
 class Incoming:
     """Bytes on their way into the store, written as they come.
 
@@ -287,9 +296,7 @@ class Incoming:
     def __init__(self, key: str, *, most: int) -> None:
         self.key, self.most, self.size, self.is_finished = key, most, 0, False
         self._client, self._bucket = client(), _bucket()  # a part is sent by a thread without an application
-        self._turns: threading.Semaphore = current_app.extensions.setdefault(
-            "chairside_store_turns", threading.Semaphore(SENT_AT_ONCE)
-        )
+        self._line: _Line = current_app.extensions.setdefault("chairside_store_line", _Line())
         self._filling = bytearray()
         self._whole = hashlib.sha256()
         self._digests: list[str] = []
@@ -297,7 +304,7 @@ class Incoming:
         self._upload = ""
         self._is_ours = False  # whether what is under the key may have come from here
         self._wire: ThreadPoolExecutor | None = None
-        self._sending: Future[tuple[str, str]] | None = None
+        self._sending: deque[Future[tuple[str, str]]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -305,11 +312,12 @@ class Incoming:
     def __exit__(self, *_: object) -> None:
         if self._wire is not None:  # first, so that no part arrives after the store was told to forget them
             self._wire.shutdown(cancel_futures=True)
+            self._line.files.discard(self)
         if not self.is_finished:
             self.abort()
 
     def write(self, data: bytes) -> int:
-        """Take some more bytes; waits while a part is on the wire and the next one is full."""
+        """Take some more bytes; waits while two parts are on the wire."""
         self.size += len(data)
         if self.size > self.most:
             raise TooLarge
@@ -334,7 +342,8 @@ class Incoming:
             self._put(bytes(self._filling))
         else:
             self._send()
-            self._wait()
+            while self._sending:
+                self._wait()
             self._complete()
         if (held := size_of(self.key)) != self.size:
             raise StorageError(f"Of {self.size} bytes of {self.key} the object store holds {held}.")
@@ -371,29 +380,31 @@ class Incoming:
             )
 
     def _send(self) -> None:
-        """Put the part that is full on the wire, once the one before it has arrived."""
+        """Put the part that is full on the wire, and wait until there is room for another."""
         if self._wire is None:
             with _asking(self.key):
                 begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=self.key)
-            self._upload, self._wire = begun["UploadId"], ThreadPoolExecutor(1)
-        self._wait()
-        self._sending = self._wire.submit(self._sent, len(self._etags) + 1, self._filling)
+            self._upload, self._wire = begun["UploadId"], ThreadPoolExecutor(IN_MEMORY)
+            self._line.files.add(self)
+        number = len(self._etags) + len(self._sending) + 1
+        self._sending.append(self._wire.submit(self._sent, number, self._filling))
         self._filling = bytearray()
+        if len(self._sending) == IN_MEMORY:
+            self._wait()
 
     def _sent(self, number: int, body: bytearray) -> tuple[str, str]:
         part = _Part(body)
-        with self._turns, _asking(self.key):
+        with self._line.turn if len(self._line.files) > 1 else nullcontext(), _asking(self.key):
             answer = self._client.upload_part(
                 Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=part
             )
         return answer["ETag"], part.digest
 
     def _wait(self) -> None:
-        sending, self._sending = self._sending, None
-        if sending is not None:
-            etag, digest = sending.result()
-            self._etags.append(etag)
-            self._digests.append(digest)
+        """Until the part that was put on the wire first has arrived."""
+        etag, digest = self._sending.popleft().result()
+        self._etags.append(etag)
+        self._digests.append(digest)
 
 
 def outgoing(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

@@ -19,6 +19,8 @@ EXCEPT = {
     "static": "files",
     "live.stream": "never ends",
     "auth.sign_in": "for nobody signed in; tested by itself",
+    "notes.pdf": "paper, which needs a printer",
+    "notes.all_pdf": "paper, which needs a printer",
 }
 # What arguments that are no ids stand for; an `item_id` is that of such a thing.
 WORDS = {"kind": "request", "place": "36"}
@@ -79,6 +81,9 @@ def _model(name: str) -> type[Base]:
             "student": "user",
             "glass": "broken_glass",
             "event": "audit_event",
+            "case": "student_case",
+            "task": "case_task",
+            "option": "plan_option",
             "item": WORDS["kind"],
         }.get(name, ""),
     ):

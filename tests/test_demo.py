@@ -1,34 +1,59 @@
 """The demo clinic obeys the rules of the real one, and the same seed makes the same clinic."""
 
-from datetime import UTC, datetime
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload, selectinload
 
 from clinic import clock, create_app, demo
 from clinic.approvals.chart_version import facts, item
+from clinic.canonical import digest
 from clinic.chart.form import flaw
 from clinic.chart.versions import mouth_from
 from clinic.extensions import db
+from clinic.history.form import form_from, watched
 from clinic.models import (
+    Alert,
     Booking,
+    Case,
+    CaseStatus,
+    CaseTask,
     Chart,
     ChartVersion,
     Counter,
+    Evaluation,
+    Filling,
+    HistoryForm,
+    HistoryReview,
+    Marking,
+    Note,
+    NoteStatus,
     Patient,
+    Plan,
+    PlanStatus,
     QueueEntry,
+    Role,
     SignOff,
     SignOffStatus,
     Stage,
+    TaskStatus,
     User,
     Visit,
     VisitStatus,
 )
+from clinic.notes.signed import said_in
+from clinic.operations.cases import _shown
 from clinic.operations.chart_versions import cut_left_open, verify_versions
+from clinic.operations.notes import _said_by
 from clinic.operations.sign_off import why_own
 from clinic.operations.visits import check_in
+from clinic.queries.cases import overdue_tasks, waiting_cases, waiting_tasks
 from clinic.queries.chart import mouth_of
+from clinic.queries.graders import graders_of
 from clinic.queries.sign_offs import waiting_sign_offs
 from tests.conftest import fresh_mariadb, make_config
 from tests.conventions.test_migrations import MIGRATIONS
@@ -106,7 +131,7 @@ def test_the_same_seed_makes_the_same_clinic(tmp_path):
                         db.session.execute(
                             select(*model.__table__.columns).order_by(*model.__table__.primary_key)
                         ).all()
-                        for model in (Patient, Visit, QueueEntry, Booking)
+                        for model in (Patient, Visit, QueueEntry, Booking, Filling, HistoryReview, Alert)
                     ]
                 )
                 db.session.remove()
@@ -159,3 +184,78 @@ def test_charts_obey_their_rules(clinic):
     assert len(waiting) == 3
     assert not any(why_own(each, each.chart_version, supervisor) for each in waiting)
     facts(supervisor, item(supervisor, waiting[0].id))
+
+
+def test_most_patients_who_have_been_here_have_a_history_and_its_digests_hold(clinic):
+    seen = (
+        select(Visit.patient_id).where(Visit.status == VisitStatus.COMPLETED, Visit.student_id.is_not(None)).distinct()
+    )
+    been = set(db.session.scalars(seen.join(Patient).where(Patient.archived_at.is_(None))))
+    forms = {form.id: form for form in db.session.scalars(select(HistoryForm))}
+    fillings = db.session.scalars(select(Filling)).all()
+    with_one = {filling.patient_id for filling in fillings if filling.code == "medical"}
+    assert len(been & with_one) > 0.6 * len(been)
+    assert any(filling.code == "orthodontic" for filling in fillings)
+    for filling in fillings:
+        form = forms[filling.form_id]
+        assert form.sha256 == hashlib.sha256(form.body.encode()).hexdigest()
+        assert filling.sha256 == hashlib.sha256((form.sha256 + filling.answers).encode()).hexdigest()
+    assert [review for review in db.session.scalars(select(HistoryReview)) if review.day == clock.today()]
+    standing = {(alert.patient_id, alert.label) for alert in db.session.scalars(select(Alert))}
+    for filling in fillings:
+        said = watched(form_from(forms[filling.form_id].body), json.loads(filling.answers))
+        assert {(filling.patient_id, found.label) for found in said} <= standing
+
+
+def test_cases_are_in_every_state_and_read_as_they_were_written(clinic):
+    found = db.session.scalars(select(Case)).all()
+    assert {case.status for case in found} == {CaseStatus.OPEN, CaseStatus.SUBMITTED, CaseStatus.VERIFIED}
+    assert set(db.session.scalars(select(CaseTask.status))) == set(TaskStatus)
+    assert all(_shown(case) for case in found)  # refuses what does not
+    student = db.session.get_one(User, found[0].student_id)
+    assert overdue_tasks(student)
+    supervisor = db.session.scalars(select(User).where(User.email == "supervisor@demo.test")).one()
+    assert len(waiting_cases(supervisor)) == 1
+    assert len(waiting_tasks(supervisor)) == 1
+
+
+def test_notes_are_signed_as_the_operations_sign_and_some_wait(clinic):
+    notes = db.session.scalars(select(Note).options(selectinload(Note.signings))).all()
+    statuses = {note.status for note in notes}
+    assert statuses == {NoteStatus.SIGNED, NoteStatus.RETURNED, NoteStatus.APPROVED}
+    for note in notes:
+        assert digest(note.signings[-1].signed) == note.signings[-1].sha256
+        assert said_in(note.signings[-1].signed) == _said_by(note)
+    waiting = next(note for note in notes if note.status is NoteStatus.SIGNED)
+    assert waiting.department_id is not None
+
+
+def test_plans_have_come_differently_far_and_read_as_they_were_sent(clinic):
+    plans = db.session.scalars(select(Plan).options(selectinload(Plan.estimates))).all()
+    assert {plan.status for plan in plans} == set(PlanStatus) - {PlanStatus.SUPERSEDED}
+    for plan in plans:
+        for estimate in plan.estimates:
+            assert digest(estimate.shown) == estimate.sha256
+    accepted = [plan.patient_id for plan in plans if plan.status is PlanStatus.ACCEPTED]
+    assert all({"root_canal", "crown"} <= {each.kind for each in mouth_of(patient).entries} for patient in accepted)
+
+
+def test_evaluations_are_by_supervisors_of_the_department_and_graders_have_a_page(clinic):
+    """Marks are of supervisors of the visit's department, on the form that comes with Chairside; the page of graders is not empty."""
+    rows = db.session.scalars(
+        select(Evaluation).options(
+            joinedload(Evaluation.visit), selectinload(Evaluation.markings).joinedload(Marking.by)
+        )
+    ).all()
+    assert len(rows) > 50
+    for row in rows:
+        whole = [each for each in row.markings if not each.is_self]
+        assert [each.number for each in whole] == [row.number]
+        assert all(each.by.role is Role.SUPERVISOR and each.by.department_id == row.department_id for each in whole)
+        assert row.student_id == row.visit.student_id
+        own = [each for each in row.markings if each.is_self]
+        assert all(each.by_id == row.student_id and each.at < whole[0].at for each in own)
+    admin = db.session.scalars(select(User).where(User.email == "admin@demo.test")).one()
+    today = clock.today()
+    found = graders_of(admin, None, today - timedelta(days=365), today)
+    assert found.judged or found.others

@@ -22,9 +22,15 @@ from clinic.models import (
     ChartVersion,
     Document,
     DocumentStatus,
+    Gate,
+    GateItem,
+    GateKind,
+    GateStatus,
     GlassReason,
     Patient,
     SupervisorCall,
+    TaskStatus,
+    ToothMatch,
     User,
 )
 from clinic.operations.documents import begin_document, delete_document, fail_document, quarantine_document
@@ -32,8 +38,12 @@ from clinic.operations.notices import tell
 from clinic.operations.tooth_places import mark_tooth
 from clinic.operations.visits import add_walk_in
 from clinic.queries import exports
+from tests.cased import case_of, task_of
 from tests.charted import charted
 from tests.filed import PDF, file_document, png
+from tests.histories import take_history
+from tests.noted import note_by
+from tests.planned import KEEP, accepted
 from tests.stores import kept_in
 from tests.trail import written_when_asked_for
 
@@ -126,7 +136,26 @@ def full(world, kept):
             user_id=world.people["sato"], patient_id=fernando.id, reason=GlassReason.COVER, words="Stood in",
             opened_at=at, expires_at=at + timedelta(hours=1),
         )  # fmt: skip
-        db.session.add_all([call, glass])
+        gate = Gate(
+            patient_id=fernando.id, visit_id=visit.id, kind=GateKind.START, number=1, shown='{"items":[]}', sha256="0" * 64,
+            department_id=visit.department_id, prepared_by_id=kamal.id, prepared_at=at, status=GateStatus.APPROVED,
+            decided_by_id=silva.id, decided_at=at,
+        )  # fmt: skip
+        db.session.add_all([call, glass, gate])
+        db.session.flush()
+        item = GateItem(gate_id=gate.id, subject="entry:1", sha256="0" * 64, words="28: extraction, planned")
+        db.session.add(item)
+        db.session.flush()
+        db.session.add(
+            ToothMatch(
+                gate_item_id=item.id,
+                entered="28",
+                found='{"plan":["28"]}',
+                agrees=True,
+                entered_by_id=silva.id,
+                entered_at=at,
+            )
+        )
         add_walk_in(
             patient=fernando,
             department=world.department("restorative"),
@@ -134,6 +163,10 @@ def full(world, kept):
             priority=3,
             actor=world.user("ruwan"),
         )
+        take_history(fernando, kamal)
+        note_by(world)
+        task_of(world, case_of(world), TaskStatus.REVIEWED)
+        accepted(world, letter="B", options=(KEEP, ("Leave it as it is", ())))
         tell(silva.id, "Look at the chart of Fernando", kind="chart.sent", patient_id=fernando.id)
         db.session.commit()
     return fernando
@@ -268,12 +301,22 @@ class TestWhole:
                     if said.startswith("instant") and row[name]:
                         assert datetime.fromisoformat(row[name]).utcoffset() == timedelta(0)
         empty = {kind.name for kind in exports.KINDS if not made.rows(kind.name)}
-        assert empty == {"unowned", "requests", "documents", "tooth-places"}
+        visit = {"problems", "evidence", "materials"}
+        assert empty == {"unowned", "requests", "documents", "tooth-places"} | visit
         assert made.rows("glass")[0]["user"] == "Dr Emi Sato"
         assert made.rows("calls")[0]["student"] == "Kamal Dias"
         assert made.rows("alerts")[0]["label"] == "Penicillin"
+        history = made.rows("fillings")[0]
+        assert history["answers"]["complaint"] == "Nothing hurts"
+        assert history["in_words"].startswith(
+            "Medical and dental history. What brings you here, in your own words: Nothing"
+        )
         assert made.rows("queue")[0]["department"] == "Restorative"
         assert {row["name"] for row in made.rows("patient")} == {"Nimali Fernando"}
+        assert made.rows("cases")[0]["student"] == "Kamal Dias"
+        assert made.rows("case-tasks")[0]["review"] == "Good margins"
+        assert [row["act"] for row in made.rows("case-log")] == ["opened", "assigned", "begun", "completed", "reviewed"]
+        assert made.rows("case-log")[1]["said"]["facts"]["title"] == "Preparation"
         entries = made.rows("chart-entries")
         assert isinstance(entries[0]["details"], dict)
         assert "caries" in entries[0]["in_words"]
@@ -330,7 +373,7 @@ class TestWhole:
         db.session.commit()
         made = export()[1]
         pages = [name for name in made.order if name.endswith(".html") and not name.startswith("chart/")]
-        assert len(pages) == 15
+        assert {f"pages/{kind.name}.html" for kind in exports.KINDS if made.rows(kind.name)} <= set(pages)
         reached = set()
         for name in pages:
             found = Links(made.html(name))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from flask import Flask
+from flask import Flask, current_app
 
 from clinic import storage
 from clinic.kept import find
@@ -190,6 +190,43 @@ def test_a_fault_of_our_own_on_the_way_leaves_nothing_either(here, monkeypatch):
     assert list(storage.unfinished("docs/")) == []
 
 
+@pytest.mark.parametrize(("files", "at_once"), [(1, 2), (3, 1)])
+def test_a_file_that_is_alone_has_two_parts_on_the_wire_and_several_take_turns(here, monkeypatch, files, at_once):
+    real, begun, on_wire, most = storage.client().upload_part, threading.Barrier(files), [], []
+
+    def counted(**asked):
+        on_wire.append(asked)
+        most.append(len(on_wire))
+        time.sleep(0.3)
+        try:
+            return real(**asked)
+        finally:
+            on_wire.remove(asked)
+
+    monkeypatch.setattr(storage.client(), "upload_part", counted)
+    app, stored = current_app._get_current_object(), []
+
+    def send(seed: int) -> None:
+        with app.app_context(), storage.Incoming(f"docs/turns-{seed}", most=10**9) as incoming:
+            incoming.write(bytes_of(PART, seed))
+            begun.wait(60)
+            for at in range(1, 4):
+                incoming.write(bytes_of(PART, seed + at))
+            stored.append((seed, incoming.finish()))
+            begun.wait(60)  # who is left alone has two again
+
+    threads = [threading.Thread(target=send, args=(10 * number,)) for number in range(files)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stored) == files
+    for seed, kept in stored:
+        assert b"".join(storage.outgoing(kept)) == b"".join(bytes_of(PART, seed + at) for at in range(4))
+    assert sum(each > at_once for each in most) <= (files if files > 1 else 0)  # while not all have begun
+    assert max(most) >= at_once
+
+
 def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch):
     kept = keep(bytes_of(3 * PART))
     real = storage._Source.part
@@ -281,7 +318,7 @@ def slow_line(to: int, *, a_second: int) -> int:
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # else the kernel takes a whole part at once
 
     def pump(from_: socket.socket, into: socket.socket, pause: float) -> None:
-        with suppress(OSError):
+        with suppress(OSError), from_:
             while data := from_.recv(2**15):
                 time.sleep(pause)
                 into.sendall(data)

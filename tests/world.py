@@ -6,7 +6,7 @@ Supervisors: silva (restorative), sato (orthodontics).
 Students: kamal (restorative, 4th year), leela (restorative, 3rd year), omar (orthodontics, 4th year).
 Patients: fernando (assigned to kamal, penicillin allergy, visit today), perera (formerly kamal's, now leela's; visit today),
 wu (assigned to omar; visit today in orthodontics), nadia (never assigned), archie (archived, formerly assigned to kamal).
-Everyone's password is PASSWORD, everyone's PIN is PIN.
+Everyone's password is PASSWORD, everyone's PIN is PIN. The two gates of a visit are off (`gates_on` of tests/gated.py).
 """
 
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from clinic.models import (
     Department,
     Patient,
     Role,
+    Setting,
     Severity,
     Sex,
     User,
@@ -90,6 +91,7 @@ def build_world() -> World:
     at = clock.now()
     hashed, pin = passwords.hashed(PASSWORD), passwords.hashed(PIN)
     db.session.add(Counter(name="live", value=0))
+    db.session.add_all([Setting(name=name, value="false") for name in ("start_gate", "dismiss_gate")])
     db.session.merge(AuditHead(id=1, seq=0, mac=""))  # there already, unless the tables were emptied
     for name, letter in (("restorative", "A"), ("orthodontics", "B")):
         row = _add(Department(name=name.title(), letter=letter))

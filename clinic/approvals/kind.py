@@ -59,6 +59,7 @@ class Kind:
 
     `fragment`: the template that shows exactly what is approved, from `item` and what `facts` answers; it has the id
     `approvals-shown`. A fact `exception`, when there is one, is a sentence saying why approving needs a reason.
+    `decide`: the template with which it is decided, when approving asks for more than a press.
     `waiting`: selects the ids of all that waits for the viewer, for the number in the navigation.
     `items`: they, longest waiting first, bounded, in a constant number of queries. `item`: one of them, decided or not.
     `approve(id, version=, reason=, actor=)` and `give_back(id, version=, reason=, actor=)`: operations, which lock, judge anew whether
@@ -73,3 +74,4 @@ class Kind:
     facts: Callable[[User, Item], dict[str, Any]]
     approve: Callable[..., Any]
     give_back: Callable[..., Any]
+    decide: str = ""

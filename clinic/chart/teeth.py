@@ -21,6 +21,7 @@ PERMANENT = UPPER + LOWER
 PRIMARY = UPPER_PRIMARY + LOWER_PRIMARY
 ALL = PERMANENT + PRIMARY
 SURFACES = "MODBL"
+MOST_NAMED = 32  # teeth at once
 JAWS = ("upper", "lower")
 
 
@@ -239,6 +240,18 @@ def read(text: str, numbering: Numbering | str = Numbering.FDI) -> str | None:
     if is_extra(text):
         return text
     return _written(Numbering(numbering)).get(text)
+
+
+def read_several(text: str, numbering: Numbering | str = Numbering.FDI, *, most: int = MOST_NAMED) -> tuple[str, ...]:
+    """The keys of teeth written with commas or spaces, each once, in the order of the chart. Raises ValueError with a sentence."""
+    typed = text.replace(",", " ").split()
+    keys = [read(word, numbering) for word in typed]
+    unknown = [word for word, key in zip(typed, keys, strict=True) if key is None]
+    if unknown:
+        raise ValueError(f"“{unknown[0][:20]}” is no tooth. Write numbers with commas, e.g. 36, 37.")
+    if len(typed) > most:
+        raise ValueError(f"At most {most} teeth; say none for the whole mouth.")
+    return tuple(in_order(list(dict.fromkeys(key for key in keys if key))))
 
 
 @cache

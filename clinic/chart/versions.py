@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
+from clinic.canonical import canonical
 from clinic.chart.entry import Entry, entry_from
 from clinic.chart.kinds import BUILT_IN, Drawing, Field, Group, Kind, Presence, Scope, Status
 from clinic.chart.mouth import Mouth
@@ -34,15 +35,15 @@ def body_of(mouth: Mouth, about: Mapping[str, Any]) -> bytes:
         "dentition": str(mouth.dentition),
         "base": list(mouth.base),
         "entries": [entry.plain() for entry in mouth.entries],
-        "kinds": {code: _plain_kind(mouth.kinds[code]) for code in used},
+        "kinds": {code: plain_kind(mouth.kinds[code]) for code in used},
     }
-    return json.dumps(body, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return canonical(body).encode("ascii")
 
 
 def mouth_from(body: bytes) -> Mouth:
     """The mouth of a body, with the kinds as they were then."""
     kept = _read(body)
-    kinds = {code: _kind_from(plain) for code, plain in kept["kinds"].items()}
+    kinds = {code: kind_from(plain) for code, plain in kept["kinds"].items()}
     entries = tuple(entry_from(plain) for plain in kept["entries"])
     return Mouth(tuple(kept["base"]), entries, {**BUILT_IN, **kinds}, Dentition(kept["dentition"]))
 
@@ -215,7 +216,7 @@ def overlaid(after: Mouth, changes: Sequence[Change]) -> Mouth:
 # --- kinds as a body keeps them ---------------------------------------------------------------------------------------
 
 
-def _plain_kind(kind: Kind) -> dict[str, Any]:
+def plain_kind(kind: Kind) -> dict[str, Any]:
     """All that a kind says, whatever more it will say in later years."""
     plain = {each.name: getattr(kind, each.name) for each in fields(Kind)}
     options = [[each.name, each.label, list(each.options.items()), each.required] for each in kind.fields]
@@ -225,7 +226,7 @@ def _plain_kind(kind: Kind) -> dict[str, Any]:
     }
 
 
-def _kind_from(plain: Mapping[str, Any]) -> Kind:
+def kind_from(plain: Mapping[str, Any]) -> Kind:
     """The kind as it was; what kinds did not say then is as if unsaid."""
     read: dict[str, Callable[[Any], Any]] = {
         "words": tuple,

@@ -25,7 +25,7 @@ from clinic.exports.names import name_of
 from clinic.exports.zipped import Tell, Writable, Zipped
 from clinic.extensions import db
 from clinic.formatting import bytes_of, day, number_of, short_day, when, words
-from clinic.models import AuditEvent, ChartEntry, ChartVersion, Document, DocumentStatus, Patient
+from clinic.models import AuditEvent, ChartEntry, ChartVersion, Document, DocumentStatus, Filling, Patient
 from clinic.operations import chain
 from clinic.operations.documents import WRONG, quarantine_document
 from clinic.prints import Print, pdf_of
@@ -287,6 +287,7 @@ class _Record:
 
     def _rows(self, kind: Kind) -> Iterator[Row]:
         kinds = charts.catalogue() if kind.model is ChartEntry else {}
+        forms = exports.forms_filled(self.patient.id) if kind.model is Filling else {}
         # What came while documents were written belongs to the next export, and so it does among the rows of documents.
         upto = max(self.documents, default=0) if kind.model is Document else None
         archived = self._archived() if kind.model is AuditEvent else ()
@@ -301,6 +302,9 @@ class _Record:
                 elif kind.model is ChartEntry:
                     with suppress(ValueError, KeyError, AttributeError):
                         row["in_words"] = exports.in_words(row, kinds)
+                elif kind.model is Filling:
+                    with suppress(ValueError, KeyError, AttributeError):
+                        row["in_words"] = exports.filled_in_words(row, forms)
                 yield row
 
     def _archived(self) -> Iterator[list[Row]]:
@@ -378,6 +382,7 @@ ADDED: Mapping[str, dict[str, str]] = {
         "left_out": "text, why there is no file, or null",
     },
     "chart-entries": {"in_words": "text, the entry in words"},
+    "fillings": {"in_words": "text, the form and its answers in words"},
 }
 
 

@@ -1,10 +1,27 @@
 """Facts and rules of one record. One import for every table."""
 
 from clinic.models.base import Base
+from clinic.models.case import (
+    AT_WORK,
+    RUNNING,
+    WITH_STUDENT,
+    WORK,
+    Case,
+    CaseAct,
+    CaseLog,
+    CaseStatus,
+    CaseTask,
+    TaskStatus,
+)
 from clinic.models.chart import Chart, ChartEntry, ChartVersion, OwnKind, SignOff, SignOffStatus, VersionReason
 from clinic.models.document import Category, Document, DocumentStatus, Projection, ToothPlace, categories_of
+from clinic.models.evaluation import Evaluation, EvaluationForm, Mark, Marking
+from clinic.models.gate import Extension, Gate, GateItem, GateKind, GateStatus, ToothMatch
 from clinic.models.glass import BrokenGlass, GlassReason, Judgement
+from clinic.models.history import Filling, HistoryForm, HistoryReview, Kiosk
 from clinic.models.ledger import AuditArchive, AuditEvent, AuditHead, Change, Counter, Job, JobRun, OnceKey, Setting
+from clinic.models.material import MaterialUse
+from clinic.models.note import Decision, Execution, Note, NoteSigning, NoteStatus, NoteTemplate, NoteType
 from clinic.models.patient import (
     Alert,
     AlertKind,
@@ -17,6 +34,8 @@ from clinic.models.patient import (
     Unowned,
 )
 from clinic.models.place import Chair, Department, Display
+from clinic.models.plan import Acceptance, Estimate, Plan, PlanDecision, PlanItem, PlanOption, PlanStatus
+from clinic.models.problem import Evidence, OwnDiagnosis, Problem, ProblemStatus
 from clinic.models.queue import (
     CHAIR_STAGES,
     FINAL_STAGES,
@@ -27,6 +46,7 @@ from clinic.models.queue import (
     SupervisorCall,
 )
 from clinic.models.request import Notice, Opened, Request, RequestKind, RequestStatus
+from clinic.models.requirement import Requirement, ToothClass
 from clinic.models.user import (
     AuthSession,
     Device,
@@ -41,6 +61,51 @@ from clinic.models.user import (
 from clinic.models.visit import EXPECTED, PLANNED, SLOT_MINUTES, VISIT_MOVES, Booking, Visit, VisitStatus
 
 __all__ = [
+    "Requirement",
+    "ToothClass",
+    "AT_WORK",
+    "RUNNING",
+    "WITH_STUDENT",
+    "WORK",
+    "Case",
+    "CaseAct",
+    "CaseLog",
+    "CaseStatus",
+    "CaseTask",
+    "TaskStatus",
+    "Evaluation",
+    "EvaluationForm",
+    "Mark",
+    "Marking",
+    "Acceptance",
+    "Estimate",
+    "Plan",
+    "PlanDecision",
+    "PlanItem",
+    "PlanOption",
+    "PlanStatus",
+    "MaterialUse",
+    "Evidence",
+    "OwnDiagnosis",
+    "Problem",
+    "ProblemStatus",
+    "Extension",
+    "Gate",
+    "GateItem",
+    "GateKind",
+    "GateStatus",
+    "ToothMatch",
+    "Filling",
+    "HistoryForm",
+    "HistoryReview",
+    "Kiosk",
+    "Decision",
+    "Execution",
+    "Note",
+    "NoteSigning",
+    "NoteStatus",
+    "NoteTemplate",
+    "NoteType",
     "Category",
     "Document",
     "DocumentStatus",

@@ -61,6 +61,7 @@ class ChartEntry(Base):
         CheckConstraint("status <> 'completed' OR performer_id IS NOT NULL", name="performer_of_completed"),
         Index("ix_chart_entry_patient", "patient_id", "id"),
         Index("ix_chart_entry_kind", "kind", "status"),
+        Index("ix_chart_entry_performed", "status", "performer_id", "dated"),
         TABLE_OPTIONS,
     )
 

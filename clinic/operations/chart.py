@@ -35,6 +35,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
+from clinic.operations import gate_rules
 from clinic.operations.locks import locked
 from clinic.queries import chart as charts
 from clinic.queries import scope
@@ -192,6 +193,16 @@ def restore_version(patient: Patient, *, number: int, seen: int, reason: str, ac
         if thread not in wanted or versions.said(wanted[thread]) != versions.said(entry)
     ]
     _check_may_take_back(desk, [entry for entry in lost if entry.status is Status.COMPLETED], told)
+    begun = [
+        entry
+        for thread, entry in wanted.items()
+        if entry.status in (Status.IN_PROCESS, Status.COMPLETED)
+        and (thread not in held or held[thread].status is not entry.status)
+    ]
+    if begun and actor.role is Role.STUDENT and settings.read("start_gate"):
+        raise DomainError(
+            "Going back would say again that something was begun or completed, past Approval to Start. A supervisor can do that."
+        )
     back = f"Back to version {number}: {told}"[:REASON_LENGTH]
     written = [
         (_again(entry, back), last_rows[thread])
@@ -218,8 +229,8 @@ def lock_chart(patient: Patient, *, actor: User) -> Desk | None:
     return _sit_down(patient, actor, None, begin=False)
 
 
-def start_gate(desk: Desk, entry: Entry) -> None:
-    """Whether work may begin or be completed now: the patient is here. The approval to start is asked for at this place."""
+def check_is_here(desk: Desk, entry: Entry) -> None:
+    """Whether work may begin or be completed now: the patient is here."""
     if desk.visit is None:
         raise DomainError(
             f"{desk.patient.name} is not in the clinic. What is begun or completed here belongs to a visit: "
@@ -338,8 +349,20 @@ def _made(desk: Desk, entry: Entry, before: Entry | None, reason: str) -> Entry:
         reason=reason,
     )
     if status in BY_SOMEBODY and (is_new_status or (before and made.dated != before.dated)):
-        start_gate(desk, made)
+        check_is_here(desk, made)
+        if is_new_status:
+            _check_started(desk, made, before)
     return made
+
+
+def _check_started(desk: Desk, made: Entry, before: Entry | None) -> None:
+    """Whether a supervisor has approved in this visit that this begins (operations/gate_rules.py)."""
+    assert desk.visit is not None
+    performer = db.session.get_one(User, made.performer_id)
+    numbering = desk.actor.numbering or Numbering.FDI
+    gate_rules.check_entry(
+        desk.visit, made, before, people=(desk.actor, performer), numbering=numbering, kinds=desk.mouth.kinds
+    )
 
 
 def _check_performer(desk: Desk, performer_id: int | None) -> None:

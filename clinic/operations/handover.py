@@ -15,7 +15,9 @@ from clinic.extensions import db
 from clinic.formatting import when, words
 from clinic.models import (
     EXPECTED,
+    RUNNING,
     Booking,
+    Case,
     ChartVersion,
     Patient,
     Role,
@@ -190,6 +192,7 @@ TO_RECEIVER = Choice(RECEIVER, "Goes to the receiver")
 NOBODY_YET = Choice("open", "No student for now; the front desk finds one")
 CANCEL = Choice("cancel", "Ask the front desk to cancel it")
 STAYS = Choice("stays", "Stays as it is", needs_reason=True)
+CASE_STAYS = Choice("stays", "Stays; a supervisor passes it on to a student, or closes it")
 END = Choice("end", "Is taken back")
 FOLLOWS = Choice(RECEIVER, "The receiver takes care of it")
 
@@ -307,8 +310,21 @@ def _settle_sign_off(sign_off_id: int, destination: Destination, hands: Hands) -
         sign_off.take_back(waiting, reason=f"{hands.giver.name} handed the patient over", actor=hands.actor)
 
 
+def _cases(patient_ids: Collection[int], giver: User) -> dict[int, list[Item]]:
+    """They are listed, and nothing more: a case moves on by an act of its own (operations/cases.py)."""
+    found: dict[int, list[Item]] = {}
+    running = select(Case).where(
+        Case.patient_id.in_(patient_ids), Case.student_id == giver.id, Case.status.in_(RUNNING)
+    )
+    for case in db.session.scalars(running.order_by(Case.id).limit(2000)):
+        sentence = f"The case “{case.title}”, {words(case.status)}"
+        found.setdefault(case.patient_id, []).append(Item(f"case:{case.id}", sentence, (CASE_STAYS,)))
+    return found
+
+
 KINDS: dict[str, Kind] = {
     "visit": Kind(_visits, _settle_visit, _usual_visits),
     "call": Kind(_calls, _settle_call, lambda ids, receiver: dict.fromkeys(ids, END.to)),
+    "case": Kind(_cases, lambda _id, _to, _hands: None, lambda ids, receiver: dict.fromkeys(ids, CASE_STAYS.to)),
     "sign_off": Kind(_sign_offs, _settle_sign_off, lambda ids, receiver: dict.fromkeys(ids, FOLLOWS.to)),
 }

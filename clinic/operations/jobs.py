@@ -20,7 +20,9 @@ from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import AuditEvent, Job, JobRun, User
 from clinic.operations import chain, reconciling
+from clinic.operations.cases import remind_overdue
 from clinic.operations.chart_versions import cut_left_open, verify_versions
+from clinic.operations.extensions import remind
 from clinic.operations.openings import notice_unexplained_openings
 from clinic.operations.requests import expire_requests
 from clinic.operations.upkeep import forget_what_has_served
@@ -154,6 +156,28 @@ def verify_documents(keep: Keep, *, share: float = SHARE, tell: Callable[[int, i
     return verified.sentence
 
 
+def _remind(keep: Keep) -> str:
+    reminded, after = 0, 0
+    while True:
+        count, last = remind(after)
+        reminded += count
+        if last is None:
+            return f"{number_of(reminded, 'student')} reminded."
+        after = last
+        keep()
+
+
+def _remind_overdue(keep: Keep) -> str:
+    reminded, after = 0, 0
+    while True:
+        count, last = remind_overdue(after)
+        reminded += count
+        if last is None:
+            return f"{number_of(reminded, 'student')} reminded."
+        after = last
+        keep()
+
+
 JOBS: dict[str, Declared] = {
     "expire-requests": Declared("Expiring requests", timedelta(minutes=10), _expire_requests),
     "missed-visits": Declared("Missed visits", timedelta(minutes=10), _missed_visits),
@@ -165,6 +189,8 @@ JOBS: dict[str, Declared] = {
     "verify-charts": Declared("Verifying charts", timedelta(days=1), _verify_charts),
     "reconcile-documents": Declared("Documents and store agree", timedelta(hours=1), _reconcile),
     "verify-documents": Declared("Reading documents anew", timedelta(days=1), verify_documents),
+    "remind-unapproved": Declared("Reminding of unapproved work", timedelta(days=1), _remind),
+    "remind-overdue": Declared("Reminding of overdue tasks", timedelta(days=1), _remind_overdue),
     "clean-up": Declared("Clean-up", timedelta(hours=6), _clean_up),
 }
 

@@ -21,6 +21,7 @@ from clinic.models import (
     AuditEvent,
     Chair,
     Department,
+    GateKind,
     Patient,
     Priority,
     QueueEntry,
@@ -30,7 +31,7 @@ from clinic.models import (
     Visit,
     VisitStatus,
 )
-from clinic.operations import calls, chart_versions
+from clinic.operations import calls, chart_versions, gate_rules
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
 from clinic.queries import scope
@@ -100,6 +101,10 @@ def move(entry_id: int, *, to: Stage, version: int, actor: User, note: str | Non
     if act is None:
         raise DomainError(f"{_name(entry)} is {IN_WORDS[entry.stage]}; from there nobody goes to “{IN_WORDS[to]}”.")
     _check_role(act, actor)
+    if act is Act.START_TREATMENT:
+        gate_rules.check_may_begin(locked(Visit, entry.visit_id, shared=True))
+    elif act is Act.DISMISS:
+        gate_rules.check_may_leave(locked(Visit, entry.visit_id, shared=True))
     at = _now(entry)
     changes: dict[str, Any] = {"note": note}
     if to in (Stage.CHECKOUT, Stage.DONE):
@@ -131,6 +136,7 @@ def leave_unseen(entry_id: int, *, version: int, reason: str, actor: User) -> Qu
     reason = _reason(reason)
     at = _now(entry)
     calls.end_calls_of(entry.visit_id, actor=actor)
+    gate_rules.end_pending(entry.visit_id, list(GateKind), reason="the patient left", actor=actor)
     left = _next(entry, Stage.LEFT, at=at, actor=actor, chair_id=None, note=reason)
     _complete(entry, at=at, outcome=f"Left without being seen: {reason}", actor=actor)
     said = f"{_name(entry)} was marked as gone without being seen"
@@ -149,6 +155,7 @@ def transfer(entry_id: int, *, version: int, department_id: int, reason: str, ac
     visit = locked(Visit, entry.visit_id)
     at = _now(entry)
     calls.end_calls_of(entry.visit_id, actor=actor)
+    gate_rules.end_pending(entry.visit_id, list(GateKind), reason="the patient was transferred", actor=actor)
     gone = _next(entry, Stage.TRANSFERRED, at=at, actor=actor, chair_id=None, note=reason, former_ticket=visit.ticket)
     visit.department_id = target.id
     visit.ticket = next_ticket(target, at)
@@ -220,6 +227,8 @@ def undo_last_move(entry_id: int, *, version: int, actor: User) -> QueueEntry:
     db.session.flush()
     if calls.ends_with(entry.stage, former.stage if former else None):
         calls.end_calls_of(entry.visit_id, actor=actor)
+    if former is None or former.stage not in calls.SERVED:
+        gate_rules.end_pending(entry.visit_id, list(GateKind), reason="the patient is not in a chair", actor=actor)
     if former is None:
         _undo_arrival(visit)
     else:
@@ -411,6 +420,7 @@ def _complete(entry: QueueEntry, *, at: datetime, outcome: str, actor: User) -> 
     """The visit ends; of what was charted in it a version is cut."""
     visit = locked(Visit, entry.visit_id)
     visit.status, visit.completed_at, visit.outcome = VisitStatus.COMPLETED, at, outcome[:200]
+    gate_rules.end_pending(visit.id, [GateKind.START], reason="the visit is over", actor=actor)
     chart_versions.cut_at_visit(visit, actor=actor)
 
 
@@ -432,7 +442,10 @@ def _closed_with(entry: QueueEntry, outcome: Outcome, actor: User) -> QueueEntry
         return _told("queue.carry_over", said, entry, entry, actor)
     calls.end_calls_of(entry.visit_id, actor=actor)
     stage = Stage.LEFT if outcome is Outcome.LEFT else Stage.DONE
-    closed = _next(entry, stage, at=at, actor=actor, chair_id=None, note=f"Day closed: {outcome.label.lower()}")
+    note = f"Day closed: {outcome.label.lower()}"
+    if stage is Stage.DONE and (missing := gate_rules.missing_of(locked(Visit, entry.visit_id))):
+        note, said = f"{note}, {missing}", f"{said}, {missing}"
+    closed = _next(entry, stage, at=at, actor=actor, chair_id=None, note=note)
     _complete(entry, at=at, outcome=outcome.label, actor=actor)
     return _told("queue.close_day", said, entry, closed, actor)
 

@@ -5,7 +5,7 @@ Locks: the chart, then the sign-off. Nobody approves what they sent, wrote or pe
 
 from typing import Any, cast
 
-from sqlalchemy import and_, insert, or_, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import audit, clock, live
@@ -17,17 +17,15 @@ from clinic.models import (
     ChartEntry,
     ChartVersion,
     Patient,
-    Role,
     SignOff,
     SignOffStatus,
     User,
 )
 from clinic.operations.chart import Desk, line, lock_chart, locked_chart, needed, refuse_unseen
 from clinic.operations.chart_versions import cut_for_sending
+from clinic.operations.deciding import check_decides, tell_author
 from clinic.operations.locks import locked
-from clinic.operations.notices import tell
 from clinic.queries import chart as charts
-from clinic.queries import scope
 
 IN_WORDS = {
     SignOffStatus.APPROVED: "approved",
@@ -118,11 +116,7 @@ def withdraw_chart(sign_off_id: int, *, version: int, actor: User, reason: str =
 
 def check_may_decide(sign_off: SignOff, cut: ChartVersion, actor: User) -> None:
     """Raise, with the sentence that says who can, when this person does not decide this."""
-    if actor.role is not Role.SUPERVISOR or not actor.active or actor.department_id != sign_off.department_id:
-        raise NotAllowed("A supervisor of the department to which this was sent decides it.")
-    given = select(Patient.id).where(Patient.id == sign_off.patient_id, scope.is_given(actor, Patient.id))
-    if db.session.execute(given).first() is None:
-        raise NotAllowed("You are not given this patient. Another supervisor of the department decides.")
+    check_decides(actor, department_id=sign_off.department_id, patient_id=sign_off.patient_id)
     if why := why_own(sign_off, cut, actor):
         raise DomainError(why)
 
@@ -237,15 +231,12 @@ def _decide(sign_off: SignOff, cut: ChartVersion, status: SignOffStatus, reason:
 
 
 def _tell_asker(sign_off: SignOff, cut: ChartVersion, patient: Patient, actor: User) -> None:
-    """Whoever sent it reads what became of it; the link is theirs only while they have the patient."""
-    asker = db.session.get_one(User, sign_off.asked_by_id)
-    given = select(Patient.id).where(and_(Patient.id == patient.id, scope.is_given(asker, Patient.id)))
-    has_patient = db.session.execute(given).first() is not None
     said = f"{actor.name} {IN_WORDS[sign_off.status]} version {cut.number} of the chart of {patient.code}"
-    tell(
-        asker.id,
+    tell_author(
+        sign_off.asked_by_id,
         f"{said}: {sign_off.reason}" if sign_off.reason else f"{said}.",
+        otherwise=f"{actor.name} {IN_WORDS[sign_off.status]} a chart that you sent.",
         kind=f"chart.{IN_WORDS[sign_off.status]}",
-        url=f"/patients/{patient.id}/chart" if has_patient else "",
-        patient_id=patient.id if has_patient else None,
+        url=f"/patients/{patient.id}/chart",
+        patient_id=patient.id,
     )

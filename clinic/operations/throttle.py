@@ -27,6 +27,8 @@ KINDS = {
     "code": (4, 16384),  # second factor, after the right password
     "own": (4, 16384),  # one's own password asked again, while signed in
     "pair": (4, 16384),  # a patient's code and birth date, by whom may break the glass
+    "tablet": (30, 16384),  # addresses of forms on tablets, by network
+    "pin": (3, 16384),  # a supervisor's PIN at a student's terminal
     "mail": (3, 16384),  # links to choose a new password
 }
 FIRST_DELAY = timedelta(seconds=60)

@@ -1,6 +1,7 @@
 """A patient's chart: how it stands, how it stood, and its versions. The number of queries depends neither on entries nor on versions."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -15,6 +16,7 @@ from clinic.chart.entry import Entry, teeth_of
 from clinic.chart.kinds import BUILT_IN, Drawing, Kind, Status, own_kind
 from clinic.chart.mouth import Mouth
 from clinic.chart.versions import read_code
+from clinic.chart.words import sentence
 from clinic.extensions import db
 from clinic.models import (
     Chart,
@@ -136,7 +138,15 @@ def entry_for(viewer: User, patient_id: int, entry_id: int) -> Entry | None:
         ChartEntry.patient_id == patient_id, ChartEntry.id == entry_id, may_see(viewer, ChartEntry.patient_id)
     )
     found = db.session.execute(rows).one_or_none()
-    return _entry(found) if found is not None else None
+    return entry_of(found) if found is not None else None
+
+
+def entries_of(patient_id: int, ids: Collection[int], numbering: str) -> dict[int, str]:
+    """Entries of a patient in words, by their ids. Two queries. Of one that was asked for by somebody who may see it."""
+    kinds = catalogue()
+    rows = ENTRIES.where(ChartEntry.patient_id == patient_id, ChartEntry.id.in_(ids))
+    found = [entry_of(row) for row in db.session.execute(rows)]
+    return {entry.id: sentence(entry, numbering=numbering, kinds=kinds) for entry in found}
 
 
 def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:
@@ -155,7 +165,7 @@ def history_of(viewer: User, patient_id: int, key: str) -> list[Entry]:
         .order_by(ChartEntry.id.desc())
         .limit(MOST_HISTORY)
     )
-    return [_entry(row) for row in db.session.execute(rows)]
+    return [entry_of(row) for row in db.session.execute(rows)]
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
@@ -324,7 +334,7 @@ def holding(patient_id: int, *, upto: int | None = None, shared: bool = False) -
         .where(row.status != Status.ENTERED_IN_ERROR)
         .order_by(threads.c.place)
     )
-    return [_entry(found) for found in db.session.execute(rows.with_for_update(read=True) if shared else rows)]
+    return [entry_of(found) for found in db.session.execute(rows.with_for_update(read=True) if shared else rows)]
 
 
 def last_of_threads(patient_id: int) -> dict[int, Entry]:
@@ -332,13 +342,13 @@ def last_of_threads(patient_id: int) -> dict[int, Entry]:
     row, thread = ChartEntry, func.coalesce(ChartEntry.first_id, ChartEntry.id)
     last = select(func.max(row.id)).where(row.patient_id == patient_id).group_by(thread)
     rows = ENTRIES.where(row.id.in_(last.with_for_update(read=True))).order_by(row.id).with_for_update(read=True)
-    return {entry.thread: entry for entry in (_entry(found) for found in db.session.execute(rows))}
+    return {entry.thread: entry for entry in (entry_of(found) for found in db.session.execute(rows))}
 
 
 def rows_of(patient_id: int, condition: ColumnElement[bool]) -> list[Entry]:
     """The rows of a patient under a condition, with names, oldest first, as committed last. One query."""
     rows = ENTRIES.where(ChartEntry.patient_id == patient_id, condition).order_by(ChartEntry.id)
-    return [_entry(found) for found in db.session.execute(rows.with_for_update(read=True))]
+    return [entry_of(found) for found in db.session.execute(rows.with_for_update(read=True))]
 
 
 def base_of(chart: Chart) -> tuple[str, ...]:
@@ -408,7 +418,8 @@ ENTRIES = (
 )
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: Any) -> Entry:
+    """The entry of a row of `ENTRIES`."""
     return Entry(
         kind=row.kind,
         status=row.status,

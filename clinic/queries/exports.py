@@ -3,6 +3,7 @@
 `KINDS` names every table that tells of a patient, `LEFT_OUT` those that tell nothing of their own, and why.
 """
 
+import base64
 import enum
 import json
 from collections.abc import Iterable, Iterator
@@ -10,35 +11,72 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, Date, Enum, Integer, Select, Table, false, func, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    Enum,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    false,
+    func,
+    select,
+)
 
 from clinic.chart.entry import Entry, teeth_of
 from clinic.chart.kinds import Kind as KindOfEntry
 from clinic.chart.kinds import Status
 from clinic.chart.words import sentence
 from clinic.extensions import db
+from clinic.history.form import Form, form_from, told
 from clinic.models import (
+    Acceptance,
     Alert,
     Assignment,
     AuditEvent,
     Base,
     Booking,
     BrokenGlass,
+    Case,
+    CaseLog,
+    CaseTask,
     Category,
     Chart,
     ChartEntry,
     ChartVersion,
     Document,
     Draft,
+    Estimate,
+    Evaluation,
+    Evidence,
+    Filling,
+    Gate,
+    GateItem,
+    HistoryForm,
+    HistoryReview,
+    Kiosk,
+    Mark,
+    Marking,
+    MaterialUse,
+    Note,
+    NoteSigning,
     Notice,
     OnceKey,
     Opened,
     Patient,
     PatientToken,
+    Plan,
+    PlanItem,
+    PlanOption,
+    Problem,
     QueueEntry,
     Request,
     SignOff,
     SupervisorCall,
+    ToothMatch,
     ToothPlace,
     Unowned,
     User,
@@ -185,6 +223,139 @@ KINDS = (
         "marked_at marked_by document_id tooth x y",
     ),
     Kind(
+        "fillings",
+        Filling,
+        "Histories",
+        "Every form of the history as it was filled; a later one of the same form supersedes it.",
+        "at number filled_by in_words",
+    ),
+    Kind(
+        "history-reviews",
+        HistoryReview,
+        "Histories looked through",
+        "That a clinician looked a filled form through with the patient: nothing had changed, or they filled it themselves.",
+        "at reviewed_by filling_id",
+    ),
+    Kind(
+        "kiosks",
+        Kiosk,
+        "Tablets",
+        "That the patient was handed a tablet to fill a form.",
+        "handed_at handed_by expires_at ended_at",
+    ),
+    Kind(
+        "notes",
+        Note,
+        "Notes",
+        "Clinical notes and addenda to them, as they were signed last.",
+        "signed_at author type procedure teeth text outcome status error_reason",
+    ),
+    Kind(
+        "note-signings",
+        NoteSigning,
+        "Notes as they were signed",
+        "The exact words of each signing, and what a supervisor decided of them.",
+        "note_id number signed_at signed_by signed decision decided_by decided_at reason",
+    ),
+    Kind(
+        "problems",
+        Problem,
+        "Problems",
+        "Diagnoses by code or in words, of which teeth, and what became of them.",
+        "noted_at noted_by system code words teeth status ended_by ended_at end_reason",
+    ),
+    Kind(
+        "evidence",
+        Evidence,
+        "What shows the problems",
+        "Documents and entries of the chart.",
+        "problem_id document_id entry_id added_by added_at",
+    ),
+    Kind(
+        "cases",
+        Case,
+        "Cases of students",
+        "What students were to do for the patient under a supervisor, and how it ended.",
+        "opened_at title words student supervisor department status verified_at closed_at reason",
+    ),
+    Kind(
+        "case-tasks",
+        CaseTask,
+        "Tasks of cases",
+        "What was to be done until when, and what a supervisor wrote of it.",
+        "case_id number title words due_on teeth status completed_at reviewed_at reviewed_by review reason",
+    ),
+    Kind(
+        "case-log",
+        CaseLog,
+        "Logs of cases",
+        "Everything that happened in them, in the order in which it did. Nothing of it was ever changed.",
+        "case_id number at done_by act words",
+    ),
+    Kind(
+        "plans",
+        Plan,
+        "Plans of treatment",
+        "What might be done, and what became of it.",
+        "number name begun_at begun_by currency status",
+    ),
+    Kind(
+        "plan-options",
+        PlanOption,
+        "Options of the plans",
+        "The ways to treat the patient, with what speaks for and against each.",
+        "plan_id name advantages risks",
+    ),
+    Kind(
+        "plan-items",
+        PlanItem,
+        "Items of the plans",
+        "What would be done in each option. The price is in the smallest unit of the plan's currency.",
+        "option_id kind teeth surfaces price minutes visits phase remarks",
+    ),
+    Kind(
+        "estimates",
+        Estimate,
+        "Estimates",
+        "The plans as they were sent to a supervisor, to the letter, and what was decided of them.",
+        "code number sent_at sent_by valid_until decision decided_by decided_at reason",
+    ),
+    Kind(
+        "acceptances",
+        Acceptance,
+        "What the patient accepted",
+        "Which option, who signed where, and before whom; the signature is a PNG in base64.",
+        "accepted_at plan_id option_id signed_by on_paper witnessed_by",
+    ),
+    Kind(
+        "materials",
+        MaterialUse,
+        "Material used",
+        "What was used at a visit, with its lot; what was recorded by mistake too.",
+        "recorded_at recorded_by quantity unit material lot taken_back_at taken_back_by reason",
+    ),
+    Kind(
+        "gates",
+        Gate,
+        "Approvals to start and to dismiss",
+        "What was laid before a supervisor at a visit, and what became of it.",
+        "prepared_at prepared_by student kind words status decided_by decided_at session_of reason",
+    ),
+    Kind(
+        "gate-items",
+        GateItem,
+        "What was to be approved at a visit",
+        "Each thing by itself, in words.",
+        "gate_id words status reason opened_at",
+    ),
+    Kind(
+        "tooth-matches",
+        ToothMatch,
+        "Teeth confirmed before they were treated",
+        "The tooth that a supervisor entered by themselves before something that cannot be undone, and what each source named.",
+        "entered_at entered_by entered found agrees second reason",
+    ),
+    Kind(
         "trail",
         AuditEvent,
         "The trail",
@@ -195,11 +366,14 @@ KINDS = (
 
 # Tables that refer to a patient, or may name one in a text, and are no part of the record.
 LEFT_OUT: dict[type[Base], str] = {
+    Evaluation: "that a student was evaluated in a visit: the student's own record, not the patient's",
+    Marking: "how a student worked in a visit, in their own eyes and a supervisor's: the student's own record",
+    Mark: "one step of a marking on the scale: the student's own record",
     PatientToken: "made from name, code, phone and birth date, so that the patient is found by them; says nothing else",
     Booking: "made from visits: the quarters of an hour that each takes of a chair and of people",
     Draft: "what a person has typed and not sent; theirs alone until they send it",
     OnceKey: "answers to forms, held for some days so that a form sent twice has one effect",
-    Opened: "which version of a request an approver has looked at before deciding",
+    Opened: "which version of a request, and which thing of a dismissal, an approver has looked at before deciding",
 }
 # Columns that only serve the database.
 INTERNAL = frozenset(
@@ -211,12 +385,36 @@ INTERNAL = frozenset(
         "open_chair_id",
         "open_visit_id",
         "key",
+        "token_hash",
         "once",
         "parts",
         "body",
     }
 )
-JSON_TEXT = frozenset({("chart_entry", "details"), ("request", "destinations")})
+JSON_TEXT = frozenset(
+    {
+        ("chart_entry", "details"),
+        ("request", "destinations"),
+        ("filling", "answers"),
+        ("note_signing", "signed"),
+        ("gate", "shown"),
+        ("estimate", "shown"),
+        ("plan_item", "details"),
+        ("tooth_match", "found"),
+        ("case_log", "said"),
+    }
+)
+# Through what a table without a column for the patient belongs to one.
+PARENTS: dict[str, type[Base]] = {
+    "case_id": Case,
+    "plan_id": Plan,
+    "option_id": PlanOption,
+    "problem_id": Problem,
+    "document_id": Document,
+    "note_id": Note,
+    "gate_id": Gate,
+    "gate_item_id": GateItem,
+}
 # Columns that hold a person's id and have no foreign key.
 PEOPLE = frozenset({("audit_event", "actor_id")})
 NAMED = ("user", "department", "chair")
@@ -256,7 +454,8 @@ def _is_of(table: Table, patient_id: int) -> ColumnElement[bool]:
         return table.c.id == patient_id
     if "patient_id" in table.c:
         return table.c.patient_id == patient_id
-    return table.c.document_id.in_(select(Document.id).where(Document.patient_id == patient_id))
+    name, parent = next((name, model.__table__) for name, model in PARENTS.items() if name in table.c)
+    return table.c[name].in_(select(parent.c.id).where(_is_of(parent, patient_id)))  # type: ignore[arg-type]
 
 
 def fields_of(kind: Kind) -> dict[str, str]:
@@ -268,11 +467,13 @@ def fields_of(kind: Kind) -> dict[str, str]:
 
 
 def plain(value: Any, is_json: bool = False) -> Any:
-    """A value as JSON holds it: instants in UTC with their zone, days as 2026-03-02."""
+    """A value as JSON holds it: instants in UTC with their zone, days as 2026-03-02, bytes in base64."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return json.loads(value) if is_json and value else value
 
 
@@ -297,6 +498,23 @@ def in_words(row: dict[str, Any], kinds: dict[str, KindOfEntry]) -> str:
         performer=row["performer"] or "",
     )
     return sentence(entry, kinds=kinds)
+
+
+def forms_filled(patient_id: int) -> dict[int, Form]:
+    """The forms on which a patient's histories were filled, by id of their number. One query."""
+    filled = select(Filling.form_id).where(Filling.patient_id == patient_id)
+    rows = db.session.execute(select(HistoryForm.id, HistoryForm.body).where(HistoryForm.id.in_(filled)))
+    return {row.id: form_from(row.body) for row in rows}
+
+
+def filled_in_words(row: dict[str, Any], forms: dict[int, Form]) -> str:
+    """What a row of a history says, question by question, and who wrote it where that was the patient."""
+    form = forms[row["form_id"]]
+    said = [
+        f"{item.label}: {told(item, row['answers'][item.code])}" for item in form.items if item.code in row["answers"]
+    ]
+    by = "" if row["filled_by_id"] else ", by the patient on a tablet"
+    return f"{form.title}{by}. {'; '.join(said)}"
 
 
 def documents_after(patient_id: int, after: int) -> list[tuple[Document, bool]]:
@@ -358,6 +576,8 @@ def _word(column: Column[Any]) -> str:
         said = f"one of: {', '.join(type_.enums)}"
     elif isinstance(type_, Integer):
         said = "number"
+    elif isinstance(type_, LargeBinary):
+        said = "text, base64"
     else:
         said = "text"
     return f"{said}, or null" if column.nullable else said

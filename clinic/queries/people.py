@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.models import AuthSession, Draft, RecoveryCode, RememberToken, Role, User
+from clinic.models import AuthSession, Draft, OnceKey, RecoveryCode, RememberToken, Role, User
 from clinic.security import digest
 
 PAGE = 50
@@ -121,6 +121,16 @@ def draft_of(viewer: User, form: str) -> dict[str, list[str]] | None:
     """What the viewer had typed into the form with this action path; None when there is nothing."""
     draft = db.session.get(Draft, (viewer.id, form))
     return json.loads(draft.fields) if draft else None
+
+
+def was_sent(viewer: User, once: str) -> bool:
+    """Whether a form that carried this key was sent by the viewer, in any session of theirs, and accepted."""
+    if not once:
+        return False
+    sessions = select(AuthSession.id).where(AuthSession.user_id == viewer.id).order_by(AuthSession.id.desc()).limit(50)
+    owners = [f"session:{number}" for number in db.session.scalars(sessions)]
+    accepted = select(OnceKey.id).where(OnceKey.owner.in_(owners), OnceKey.key == once, OnceKey.status < 400)
+    return db.session.execute(accepted).first() is not None
 
 
 def remembered(token: str) -> User | None:

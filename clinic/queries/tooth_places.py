@@ -1,5 +1,7 @@
 """Where teeth are marked on the pictures of a patient's documents."""
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import aliased, joinedload
 
@@ -19,6 +21,16 @@ def marked_on(document: Document) -> list[ToothPlace]:
     )
     by_tooth = {place.tooth: place for place in found}
     return [by_tooth[key] for key in teeth.in_order(list(by_tooth))]
+
+
+def teeth_marked(document_ids: Collection[int]) -> dict[int, list[str]]:
+    """The keys of the teeth that are marked on these documents, by document. One query; none for none."""
+    rows = select(ToothPlace.document_id, ToothPlace.tooth).where(ToothPlace.document_id.in_(document_ids), _holds())
+    found: dict[int, list[str]] = {}
+    most = MOST_MARKED * len(document_ids)
+    for document_id, tooth in db.session.execute(rows.order_by(ToothPlace.id).limit(most)) if document_ids else ():
+        found.setdefault(document_id, []).append(tooth)
+    return found
 
 
 def newest_mark(document: Document) -> int:

@@ -236,6 +236,17 @@ def test_a_photo_is_taken_on_the_tablet(page_of, documents):
     assert not axe.faults(page)
 
 
+def test_a_file_that_was_chosen_before_the_script_ran_waits_with_the_others(page_of, documents):
+    page, held = page_of("kamal"), []
+    page.route("**/upload.js*", lambda route: held.append(route))
+    page.goto(documents, wait_until="commit")
+    page.locator("input[name=file]").set_input_files(file("early.png"))
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    row(page, "early.png").wait_for()
+
+
 def test_one_file_without_javascript(page_of, documents):
     page = page_of("kamal", java_script_enabled=False)
     page.goto(documents)

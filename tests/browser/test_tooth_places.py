@@ -323,6 +323,7 @@ def test_a_journey_at_the_desk(page_of, live_server, documents):
     expect(ring(page, 36)).to_have_class("ring is-meant")
 
     page.get_by_role("link", name="Add a newer file").click()  # a newer version
+    page.wait_for_url("**/newer")
     page.locator("input[name=file]").set_input_files(file("opg later.png", opg(800, 400)))
     page.get_by_role("button", name="Add to the record").click()
     page.wait_for_url("**/documents/*?added=whole")

@@ -48,8 +48,9 @@ LARGE = int(os.environ.get("LARGE_MIB", "1024")) * MIB  # bytes of the file of t
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 WINDOW = float(os.environ.get("WINDOW", "12"))  # seconds of pages that are timed
 HANGS, SLOW, PER_SECOND = 20, 20, 1000
-HEAD = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="volume.dcm"\r\n\r\n'
-TAIL = b"\r\n--edge--\r\n"
+EDGE = b"----WebKitFormBoundaryq2Lw0Zt8XrB4mKsV"  # as long as a browser's: the server looks for a short one five times as long
+HEAD = b'--%s\r\nContent-Disposition: form-data; name="file"; filename="volume.dcm"\r\n\r\n' % EDGE
+TAIL = b"\r\n--%s--\r\n" % EDGE
 NUMBERS = itertools.count()
 
 
@@ -91,7 +92,7 @@ def send(rig: Rig, volume: Volume, stop: threading.Event | None = None) -> str:
         length = len(HEAD) + volume.size + len(TAIL)
         wire.sendall(
             f"POST {rig.path}?ticket={rig.ticket}&file=l{number} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Cookie: {rig.visitor.cookie}\r\nContent-Type: multipart/form-data; boundary=edge\r\n"
+            f"Cookie: {rig.visitor.cookie}\r\nContent-Type: multipart/form-data; boundary={EDGE.decode()}\r\n"
             f"Content-Length: {length}\r\n\r\n".encode()
             + HEAD
         )
@@ -460,7 +461,7 @@ def slow_people(rig: Rig, page: str) -> Iterator[dict[str, int]]:
         wire = socket.create_connection(("127.0.0.1", rig.server.port), timeout=30)
         wire.sendall(
             f"POST {rig.path}?ticket={rig.ticket}&file=l{next(NUMBERS)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Cookie: {rig.visitor.cookie}\r\nContent-Type: multipart/form-data; boundary=edge\r\n"
+            f"Cookie: {rig.visitor.cookie}\r\nContent-Type: multipart/form-data; boundary={EDGE.decode()}\r\n"
             f"Content-Length: {10 * MIB}\r\n\r\n".encode()
             + HEAD
         )

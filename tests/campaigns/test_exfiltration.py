@@ -341,14 +341,18 @@ def document_with(payload: str) -> tuple[str, int]:
 
 def test_the_clinics_own_environment_is_not_the_printers(context, ears):
     with printer() as press:
-        looked = 0
-        for pid in press.family():
-            try:
-                names = Path(f"/proc/{pid}/environ").read_bytes()
-                open_files = [os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir()]
-            except FileNotFoundError:
-                continue  # Chromium's helpers come and go
-            assert not [name for name in (b"SECRET_KEY", b"DATABASE_URL", b"S3_", b"AUDIT_KEY") if name in names]
-            assert not [name for name in open_files if "sqlite" in name]
-            looked += 1
-        assert looked >= 3, "the printer, its driver and a browser"
+        looked: set[int] = set()
+        deadline = time.monotonic() + 30
+        while (
+            len(looked) < 3 and time.monotonic() < deadline
+        ):  # the browser comes after the printer, and its helpers go
+            for pid in press.family():
+                try:
+                    names = Path(f"/proc/{pid}/environ").read_bytes()
+                    open_files = [os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir()]
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                assert not [name for name in (b"SECRET_KEY", b"DATABASE_URL", b"S3_", b"AUDIT_KEY") if name in names]
+                assert not [name for name in open_files if "sqlite" in name]
+                looked.add(pid)
+        assert len(looked) >= 3, "the printer, its driver and a browser"

@@ -27,24 +27,35 @@ from clinic.models import (
     BrokenGlass,
     Display,
     GlassReason,
+    NoteType,
     Patient,
     Role,
     Setting,
     Stage,
+    TaskStatus,
+    Visit,
+    VisitStatus,
 )
+from clinic.operations import cases
 from clinic.operations.chairs import add_chair, retire_chair
 from clinic.operations.departments import close_department, open_department
 from clinic.operations.documents import ask_purge, delete_document
+from clinic.operations.evaluations import evaluate, publish_evaluation_form, retire_evaluation_form
+from clinic.operations.note_templates import add_template, retire_template
+from clinic.operations.notes import return_note, say_in_error
 from clinic.operations.notices import tell
 from clinic.operations.own_kinds import add_own_kind, retire_own_kind
 from clinic.operations.people import create_person, deactivate
 from clinic.operations.visits import schedule_visit
 from tests.asked import student_asks
+from tests.cased import task_of
 from tests.conventions.matrix import UNSAFE, address, deepen, ids_of, routes
 from tests.crowded import add_arrived, add_patients
 from tests.filed import file_document, png
 from tests.forms import PageForm, forms_of
+from tests.noted import note_by
 from tests.person import Person
+from tests.planned import SIGNATURE, approved, plan_of, sent
 from tests.scene import second_supervisor
 from tests.world import PEOPLE, World
 
@@ -69,6 +80,7 @@ TYPED = {
     "words": "I stood in for a colleague",
     "need": "Molar endodontics",
     "handover": "The crown comes next",
+    "text": "Composite placed in 36, no pain.",
 }
 TYPED_IN = {
     "POST /settings/departments": {"letter": "Z"},
@@ -77,13 +89,26 @@ TYPED_IN = {
     "POST /patients/<int:patient_id>/chart/strokes": {"line": "37 o car3"},
     "POST /patients/<int:patient_id>/chart/entries/<int:chart_entry_id>/correct": {"detail_icdas": "4"},
     "POST /patients/<int:patient_id>/documents/<int:document_id>/teeth": {"x": "41", "y": "62"},
+    "POST /visits/<int:visit_id>/materials": {"material": "Composite A2", "unit": "capsule"},
+    "POST /patients/<int:patient_id>/problems": {"said": "Grinds at night", "teeth": ""},
+    "POST /requirements/new": {"kinds": "crown", "wanted": "4", "begins": "2026-01-05", "due": "2026-06-30"},
+    "POST /patients/<int:patient_id>/cases": {"title": "Bridge 14 to 16"},
+    "POST /patients/<int:patient_id>/cases/<int:case_id>/tasks": {"title": "Impression", "due_on": "15 Jan 2027"},
+    "POST /evaluation-forms/new": {"title": "Endodontics", "steps": "a\nb\nc\nd\ne", "criteria": "Isolation"},
+    "POST /visits/<int:visit_id>/evaluation/correct": {"comment": "Of another student"},
+    "POST /patients/<int:patient_id>/plans/<int:plan_id>/options/<int:option_id>/items/new": {"line": "47 o composite"},
+    "POST /patients/<int:patient_id>/plans/<int:plan_id>/accept": {"signature": SIGNATURE},
+    "POST /diagnoses": {"code": "P-99", "system": "own"},
     "POST /requests/new": {"code": "P-2026-00098"},
     "POST /assignments/students/<int:student_id>/leaving": {"confirm": PEOPLE["kamal"][0]},
 }
 # Writes that no form on a page can show to work, each with its reason. Empty is right.
 EXCEPT: dict[str, str] = {
+    "POST /visits/<int:visit_id>/start": "two identifiers are ticked, where this walk sends one: tests/routes/test_gates.py",
     # What it answers is an address of the object store, of which a second time nothing is left: tests/routes/test_document_links.py.
     "POST /patients/<int:patient_id>/documents/<int:document_id>/link": "needs an object store; the link is kept nowhere",
+    # The patient's own, which refuses whoever is signed in: tests/routes/test_history.py.
+    "POST /tablet/<string:token>": "nobody who is signed in comes to it",
 }
 # Of one kind of address (the same rule, the same names in its query) so many are opened, so that a crawl ends.
 MOST_ALIKE = 12
@@ -99,7 +124,7 @@ def furnish(world: World) -> list[str]:
     """
     deepen(world)
     at, adel = clock.now(), world.user("adel")
-    _idle, expected, leaving, treated = add_patients(world, 4)
+    marked, expected, leaving, treated, unmarked, *others = add_patients(world, 7)
     schedule_visit(
         patient=db.session.get_one(Patient, expected),
         department=world.department("restorative"),
@@ -155,6 +180,30 @@ def furnish(world: World) -> list[str]:
     unwanted = file_document(world, body=png(4, 4), name="unwanted.png")
     delete_document(unwanted.id, version=unwanted.version, reason="Of another patient", actor=world.user("kamal"))
     ask_purge(unwanted.id, version=unwanted.version, reason="Of another patient", actor=world.user("kamal"))
+    back = note_by(world)
+    return_note(back.id, version=back.version, reason="Which tooth?", actor=world.user("silva"))
+    wrong = note_by(world)
+    say_in_error(wrong.id, version=wrong.version, reason="Of another patient", actor=world.user("kamal"))
+    _cases(world, [treated, *others])
+    for make in (approved, sent, plan_of):
+        make(world)
+    former_template = add_template(name="Old form", type=NoteType.PROGRESS, text="Seen.", actor=adel)
+    retire_template(former_template.id, version=former_template.version, actor=adel)
+    for title in ("Surgery", "Old one"):
+        scale = "a\nb\nc\nd\ne"
+        last_form = publish_evaluation_form(code=None, title=title, steps=scale, criteria="Asepsis", seen=0, actor=adel)
+    retire_evaluation_form(last_form.code, version=1, is_retired=True, actor=adel)
+    evaluated = _visit_that_is_over(world, marked)
+    _visit_that_is_over(world, unmarked)
+    evaluate(
+        evaluated,
+        form_code="surgery",
+        form_number=1,
+        marks={"asepsis": 3},
+        comment="",
+        version=0,
+        actor=world.user("silva"),
+    )
     db.session.add(Setting(name="late_after_minutes", value="15"))  # not as usual: it can be made so again
     db.session.add(
         BrokenGlass(
@@ -169,7 +218,50 @@ def furnish(world: World) -> list[str]:
     db.session.add(Display(token_hash="e" * 64, name="Waiting room", created_at=at, paired_at=at))
     db.session.commit()
     graduating = f"student={world.people['kamal']}&reason=Graduated&last_day={clock.today()}"
-    return [f"/people/{former.id}", f"/assignments/leaving/receivers?{graduating}"]
+    return [
+        f"/people/{former.id}",
+        f"/assignments/leaving/receivers?{graduating}",
+        f"/visits/{evaluated.id}/evaluation",
+    ]
+
+
+def _visit_that_is_over(world: World, patient_id: int) -> Visit:
+    """Of Kamal's, an hour ago."""
+    at, kamal, silva = clock.now(), world.people["kamal"], world.people["silva"]
+    visit = Visit(
+        patient_id=patient_id,
+        department_id=world.departments["restorative"],
+        starts_at=at - timedelta(hours=1),
+        student_id=kamal,
+        supervisor_id=silva,
+        status=VisitStatus.COMPLETED,
+        arrived_at=at - timedelta(hours=1),
+        completed_at=at,
+        created_at=at,
+        created_by_id=silva,
+    )
+    kind = AssignmentKind.PRIMARY
+    given = Assignment(patient_id=patient_id, user_id=kamal, kind=kind, starts_at=at, created_by_id=silva)
+    db.session.add_all([visit, given])
+    db.session.flush()
+    return visit
+
+
+def _cases(world: World, patients: list[int]) -> None:
+    """Cases of Kamal whose next step is one of the whole case: of two patients, and one that goes to Leela as well."""
+    kamal, silva = world.user("kamal"), world.user("silva")
+    for number in patients:
+        for name in ("kamal", "leela"):
+            whose = {"user_id": world.people[name], "kind": AssignmentKind.ADDITIONAL, "created_by_id": silva.id}
+            db.session.add(Assignment(patient_id=number, starts_at=clock.now(), **whose))
+    db.session.flush()
+    for number, last in zip(patients, (None, cases.return_case, cases.verify_case), strict=True):
+        patient = db.session.get_one(Patient, number)
+        case = cases.open_case(patient, student_id=kamal.id, title=f"Case {number}", actor=silva)
+        task_of(world, case, TaskStatus.REVIEWED)
+        if last is not None:
+            cases.submit_case(case.id, version=case.version, actor=kamal)
+            last(case.id, version=case.version, reason="Once more", actor=silva)
 
 
 @dataclass(frozen=True)
@@ -185,8 +277,10 @@ class Write:
 
     def send(self, others: dict[str, str] | None = None) -> TestResponse:
         """Fill it in as a person would and send it, with `others` in it as well."""
-        typed = TYPED | TYPED_IN.get(self.endpoint, {})
+        here = TYPED_IN.get(self.endpoint, {})
+        typed = TYPED | here
         fields = {name: value or typed.get(name, "") for name, value in self.form.fields.items()}
+        fields |= {name: here[name] for name in here.keys() & self.form.names - fields.keys()}  # boxes that are ticked
         fields["csrf_token"] = self.person.csrf_token()
         return self.person.browser().post(self.form.action, data=(others or {}) | fields)
 

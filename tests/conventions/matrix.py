@@ -1,8 +1,9 @@
 """The whole role x route x relation matrix, taken by calling every route: what docs/permissions.md holds and tests compare."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Flask, g
 from sqlalchemy import event, select
@@ -12,6 +13,8 @@ from werkzeug.test import TestResponse
 
 from clinic import access, clock, security
 from clinic.access import ROLE_PERMISSIONS, Permission, Role
+from clinic.canonical import digest
+from clinic.case_log import link, row_body
 from clinic.chart.kinds import Scope
 from clinic.extensions import db
 from clinic.models import (
@@ -23,30 +26,59 @@ from clinic.models import (
     AuthSession,
     BrokenGlass,
     CallReason,
+    Case,
+    CaseAct,
+    CaseLog,
+    CaseTask,
     Category,
     ChartEntry,
     Display,
     Document,
+    Gate,
+    GateItem,
+    GateKind,
+    GateStatus,
     GlassReason,
+    Kiosk,
+    MaterialUse,
+    Note,
+    NoteSigning,
+    NoteTemplate,
+    NoteType,
     Notice,
+    OwnDiagnosis,
     OwnKind,
+    Plan,
+    PlanItem,
+    PlanOption,
     Priority,
+    Problem,
     QueueEntry,
     Request,
     RequestKind,
+    Requirement,
     Severity,
     SignOff,
     SignOffStatus,
     Stage,
     SupervisorCall,
+    TaskStatus,
     ToothPlace,
     Visit,
 )
+from clinic.notes.signed import SAID, signed_body
 from clinic.operations.documents import Said
+from clinic.operations.note_templates import add_template
+from clinic.operations.notes import return_note
 from clinic.operations.tooth_places import mark_tooth
+from clinic.queries.gates import pieces_of
+from tests.cased import case_of, task_of
 from tests.charting import chart_line
 from tests.filed import PDF, file_document
+from tests.histories import take_history
+from tests.noted import note_by
 from tests.person import Person
+from tests.required import asked_for
 from tests.world import World
 
 # A column: its heading, who asks (None: nobody signed in), and about whose record.
@@ -66,8 +98,8 @@ COLUMNS: list[tuple[str, str | None, str]] = [
 STUDENTS = {"fernando": "kamal", "perera": "leela", "wu": "omar", "nadia": "kamal", "archie": "kamal"}
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # Rows a refused request may still write: the trace of the refusal, and when the person last acted, a key
-# that goes with the rollback, and the end of the person's own draft of that form.
-TRACES = ("audit_event", "audit_head", "auth_session", "once_key", "draft")
+# that goes with the rollback, the end of the person's own draft of that form, and the count of tries.
+TRACES = ("audit_event", "audit_head", "auth_session", "once_key", "draft", "sign_in_throttle")
 
 
 @dataclass(frozen=True)
@@ -160,7 +192,32 @@ def deepen(world: World) -> None:
         picture = file_document(world, name, person, said=Said(Category.SCAN))
         mark_tooth(picture.id, tooth="46", x=250, y=640, seen=0, actor=world.user(person))
         file_document(world, name, person, body=PDF, name="letter.pdf")
+        take_history(patient, world.user("kamal" if person == "ruwan" else person))
+        if world.user(person).department_id:
+            note = note_by(world, person, name)
+            if name == "perera":
+                return_note(note.id, version=note.version, reason="Which tooth?", actor=world.user("silva"))
+        else:  # of whom nobody here may write
+            note = Note(
+                patient_id=patient.id,
+                type=NoteType.PROGRESS,
+                text="Seen.",
+                author_id=world.people["sato"],
+                signed_at=at,
+            )
+            db.session.add(note)
+            db.session.flush()
+            said = dict.fromkeys(SAID, "") | {"type": "progress", "text": "Seen.", "execution": None, "visit_id": None}
+            body = signed_body(said, {"author_name": "Dr Emi Sato", "author_role": "supervisor"})
+            signed = NoteSigning(
+                note_id=note.id, number=1, signed=body, sha256=digest(body), signed_by_id=note.author_id, signed_at=at
+            )
+            db.session.add(signed)
         patient.archived_at = since
+        db.session.add(
+            Problem(patient_id=patient.id, words="Pain on biting", noted_by_id=world.people[person], noted_at=at)
+        )
+        _plan(patient.id, world.people[person], at)
         is_pending = status is SignOffStatus.PENDING
         db.session.add(
             SignOff(
@@ -176,6 +233,15 @@ def deepen(world: World) -> None:
                 open_key=patient.id if is_pending else None,
             )
         )
+    for name, person in (("fernando", "kamal"), ("perera", "leela"), ("wu", "omar"), ("nadia", "kamal")):
+        _lay_before(world, name, person)
+    for name in ("fernando", "perera", "wu"):
+        lead = "sato" if name == "wu" else "silva"
+        case = case_of(world, name, supervisor=lead)
+        for number, stands in enumerate((TaskStatus.IN_PROGRESS, TaskStatus.COMPLETED, TaskStatus.ASSIGNED)):
+            task_of(world, case, stands, supervisor=lead, title=f"Step {number}")
+    for name in ("nadia", "archie"):
+        _case_of_nobody(world, name)
     db.session.add(Display(token_hash="d" * 64, pairing_code="ABC123", created_at=at))
     db.session.add(
         OwnKind(
@@ -190,8 +256,81 @@ def deepen(world: World) -> None:
             created_by_id=world.people["adel"],
         )
     )
+    for name in ("restorative", "orthodontics"):
+        asked_for(world, name)
+    own = {"system": "own", "code": "P-17", "name": "Cracked cusp", "created_by_id": world.people["adel"]}
+    db.session.add(OwnDiagnosis(**own, created_at=at))
+    add_template(name="Recall", type=NoteType.PROGRESS, text="Seen on {date}.", actor=world.user("adel"))
     tell(world.people["rita"], "Your request was returned", kind="request.returned", url="/patients")
     db.session.commit()
+
+
+def _plan(patient: int, person: int, at: datetime) -> None:
+    """A plan that is being written, with an option and an item."""
+    by = {"begun_by_id": person, "begun_at": at, "changed_by_id": person, "changed_at": at}
+    plan = Plan(patient_id=patient, number=1, name="Lower right", currency="EUR", **by)
+    db.session.add(plan)
+    db.session.flush()
+    written = {"written_by_id": person, "written_at": at}
+    option = PlanOption(plan_id=plan.id, place=1, name="Filling", **written)
+    db.session.add(option)
+    db.session.flush()
+    amounts = {"price": 8_000, "minutes": 60, "visits": 1, "phase": 3}
+    said = {"kind": "restoration", "teeth": "47", "surfaces": "O", "details": '{"material":"composite"}'}
+    db.session.add(PlanItem(option_id=option.id, place=1, **said, **amounts, **written))
+    db.session.flush()
+
+
+def _lay_before(world: World, name: str, person: str) -> None:
+    """Material that was used, and a start and a dismissal that wait for a supervisor."""
+    at, patient = clock.now(), world.patients[name]
+    visit = db.session.scalars(select(Visit).where(Visit.patient_id == patient).order_by(Visit.id.desc())).first()
+    db.session.add(
+        MaterialUse(
+            patient_id=patient,
+            visit_id=visit.id,
+            material="Composite A2",
+            quantity=1,
+            unit="capsule",
+            recorded_by_id=world.people[person],
+            recorded_at=at,
+        )  # fmt: skip
+    )
+    held = select(Alert).where(Alert.patient_id == patient, Alert.ended_at.is_(None)).order_by(Alert.severity, Alert.id)
+    shown = {
+        "patient": {"name": "Nobody", "code": "P", "birth_date": "1990-01-01"}, "prepared_by": "Nobody",
+        "alerts": [[each.id, str(each.kind), str(each.severity), each.label] for each in db.session.scalars(held)],
+        "identity": ["name", "code"], "history": {"by": "Nobody"}, "items": [], "done": "Examination", "site": False,
+        "radiographs": [], "no_radiograph": "Not needed", "consents": [], "pieces": [],
+    }  # fmt: skip
+    for kind in (GateKind.START, GateKind.DISMISS):
+        gate = Gate(
+            patient_id=patient, visit_id=visit.id, kind=kind, number=1, shown=json.dumps(shown), sha256="0" * 64,
+            department_id=visit.department_id, prepared_by_id=world.people[person], prepared_at=at,
+            status=GateStatus.PENDING, open_key=f"{visit.id}:{kind}",
+        )  # fmt: skip
+        db.session.add(gate)
+        db.session.flush()
+    pieces = [(piece.subject, piece.sha256, piece.words) for piece in pieces_of(visit) if piece.is_students]
+    for subject, sha256, words in pieces or [("entry:1", "0" * 64, "36: filling")]:
+        db.session.add(GateItem(gate_id=gate.id, subject=subject, sha256=sha256, words=words))
+    db.session.flush()
+
+
+def _case_of_nobody(world: World, name: str) -> None:
+    """A case as it may be left of a patient whom no student has."""
+    at, lead = clock.now(), world.people["silva"]
+    case = Case(
+        patient_id=world.patients[name], department_id=world.departments["restorative"], student_id=world.people["leela"],
+        supervisor_id=lead, title="Crown", opened_at=at, open_key=f"{name}:leela", steps=1,
+    )  # fmt: skip
+    db.session.add(case)
+    db.session.flush()
+    body = row_body({"case": case.id, "number": 1, "facts": {"student": "Leela Nair"}})
+    task = CaseTask(case_id=case.id, number=1, title="Step", due_on=at.date())
+    opened = {"case_id": case.id, "number": 1, "act": CaseAct.OPENED, "done_by_id": lead, "at": at}
+    db.session.add_all([task, CaseLog(**opened, said=body, sha256=link("", body))])
+    db.session.flush()
 
 
 def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
@@ -227,11 +366,45 @@ def ids_of(world: World, subject: str) -> dict[str, int | str | None]:
         "tooth_place_id": db.session.scalar(
             select(ToothPlace.id).join(Document).where(Document.patient_id == patient).order_by(ToothPlace.id).limit(1)
         ),
+        "gate_id": newest(Gate, Gate.patient_id),
+        "gate_item_id": db.session.scalar(
+            select(GateItem.id).join(Gate).where(Gate.patient_id == patient).order_by(GateItem.id.desc()).limit(1)
+        ),
+        "note_id": newest(Note, Note.patient_id),
+        "note_template_id": db.session.scalar(select(NoteTemplate.id).order_by(NoteTemplate.id).limit(1)),
         "notice_id": db.session.scalar(select(Notice.id).order_by(Notice.id).limit(1)),
         "kind": "request",
         "item_id": newest(Request, Request.patient_id),
         "own_kind_id": db.session.scalar(select(OwnKind.id).order_by(OwnKind.id).limit(1)),
+        "material_use_id": newest(MaterialUse, MaterialUse.patient_id),
+        "problem_id": newest(Problem, Problem.patient_id),
+        "requirement_id": db.session.scalar(
+            select(Requirement.id)
+            .where(Requirement.department_id == world.departments[department])
+            .order_by(Requirement.id.desc())
+            .limit(1)
+        ),
+        "case_id": db.session.scalar(select(Case.id).where(Case.patient_id == patient).order_by(Case.id).limit(1)),
+        "task_id": db.session.scalar(
+            select(CaseTask.id).join(Case).where(Case.patient_id == patient).order_by(CaseTask.id).limit(1)
+        ),
+        "plan_id": newest(Plan, Plan.patient_id),
+        "option_id": db.session.scalar(
+            select(PlanOption.id).join(Plan).where(Plan.patient_id == patient).order_by(PlanOption.id.desc()).limit(1)
+        ),
+        "plan_item_id": db.session.scalar(
+            select(PlanItem.id)
+            .join(PlanOption)
+            .join(Plan)
+            .where(Plan.patient_id == patient)
+            .order_by(PlanItem.id.desc())
+            .limit(1)
+        ),
+        "own_diagnosis_id": db.session.scalar(select(OwnDiagnosis.id).order_by(OwnDiagnosis.id).limit(1)),
         "token": "no-such-token-0123456789",
+        "form_code": "medical",
+        "evaluation_code": "sessional",
+        "kiosk_id": newest(Kiosk, Kiosk.patient_id),
         "filename": "css/app.css",
         "group": "queue",
         "job": "clean-up",
@@ -322,6 +495,8 @@ def outcome(answer: TestResponse, *, nobody: bool) -> str:
         return "no form"
     if answer.status_code == 401:
         return "no screen"
+    if answer.status_code == 410:
+        return "closed"
     if answer.status_code in (200, 204, 302, 303, 409, 422):
         return "yes"
     return f"{answer.status_code}"
@@ -378,7 +553,8 @@ def as_document(app: Flask, matrix: list[Cell]) -> str:
         "",
         "`yes`: the person may ask this of this record (an incomplete form is then refused with a sentence). `404`: answered as if",
         "it did not exist. `no form`: refused because it did not come from a form of ours. `no screen`: only a paired display's own",
-        "cookie opens it. `-`: there is no such record. `open, ...`: needs no sign-in, guarded by a check of its own.",
+        "cookie opens it. `closed`: it opened something once, or never did. `-`: there is no such record. `open, ...`: needs no",
+        "sign-in, guarded by a check of its own.",
         "",
         "| route | needs | " + " | ".join(heading for heading, _, _ in COLUMNS) + " |",
         "|---|---|" + "---|" * len(COLUMNS),

@@ -31,13 +31,14 @@ INHERENT = {
     # The number of the last change of a department's queue: a nudge says that something changed there, never what nor of whom
     # (docs/decisions/0004-live-sequence.md).
     r"since=\d+": "since=N",
-    # How many patients a student carries, where one assigns (issue 3: load limits are shown there): a number of all, nobody's name.
+    # How many patients a student carries, where one assigns: a number of all, nobody's name.
     r"(primary|additional|treatment|oversight) \d+( of \d+)?": "load",
     # Random in every answer.
     r'name="csrf_token" value="[0-9a-f]{64}"': "csrf",
     r'name="once" value="[\w-]{16}"': "once",
     r"sealed=[\w%-]+": "sealed",
     r"ticket=[\w%=-]+": "ticket",
+    r"/tablet/[\w-]{32}": "tablet",
     # How full the disk is and how quickly the database answers, which other work on the machine changes.
     r"[\d.]+ of [\d.]+ GB are free": "free",
     r"in \d+ ms": "soon",
@@ -49,12 +50,14 @@ SHOWS_TAKEN = "/chairs"
 # So is the review of whoever judges every broken glass (JUDGE_GLASS): it tells of each the code, the words in which whoever broke it
 # said why, and the name of those they may know.
 REVIEW = {"adel": "/break-glass/review"}
-# Numbers of all, nobody's name: how many glasses wait to be judged, what a department still holds that is to be closed, and how much
-# is stored of documents (tests/queries/test_stored.py: of the largest records the name only where the viewer may know it).
+# Numbers of all, nobody's name: how many students come to a supervisor, how many glasses wait to be judged, what a department still
+# holds that is to be closed, and how much is stored of documents (tests/queries/test_stored.py: of the largest records the name only
+# where the viewer may know it).
 COUNTED = {
     "adel": {
         r"\d+ to judge": "to judge",
         r'(?s)id="status-stored-title".*?</section>': "stored",
+        r"(no student|\d+ students?), (no supervisor|\d+ supervisors?)(: [\d.]+ to 1)?": "covered",
         r"\d+ (patients? (is|are) in its|visits? (is|are) planned in|requests? waits? for)": "held",
     }
 }

@@ -1,4 +1,4 @@
-"""chart, documents (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates, and never the other way."""
+"""chart, documents, evaluation, notes, plans (plain) <- models <- queries, operations <- approvals (a seam) <- blueprints <- templates."""
 
 import ast
 from pathlib import Path
@@ -17,6 +17,30 @@ FORBIDDEN = {
         "flask",
     ),
     "documents": (
+        "clinic.models",
+        "clinic.queries",
+        "clinic.operations",
+        "clinic.blueprints",
+        "clinic.extensions",
+        "flask",
+    ),
+    "evaluation": (
+        "clinic.models",
+        "clinic.queries",
+        "clinic.operations",
+        "clinic.blueprints",
+        "clinic.extensions",
+        "flask",
+    ),
+    "notes": (
+        "clinic.models",
+        "clinic.queries",
+        "clinic.operations",
+        "clinic.blueprints",
+        "clinic.extensions",
+        "flask",
+    ),
+    "plans": (
         "clinic.models",
         "clinic.queries",
         "clinic.operations",

@@ -8,7 +8,7 @@ import pytest
 from tests.conventions.matrix import as_document, cells, deepen
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "permissions.md"
-REFUSED = ("sign in", "403", "404", "no form", "no screen")
+REFUSED = ("sign in", "403", "404", "no form", "no screen", "closed")
 
 
 @pytest.mark.timeout(900)

@@ -1,4 +1,4 @@
-"""No list asks the database more often because it is longer: ten rows and a thousand cost the same number of queries (issue 3, show 6).
+"""No list asks the database more often because it is longer: ten rows and a thousand cost the same number of queries.
 
 Every GET route is asked by one of each role in both worlds. A route whose answer does not grow with the rows of
 tests/conventions/rows.py must be named in `NO_LIST`; so a list that nobody covered fails here, and so does a name that is wrong.
@@ -47,11 +47,19 @@ NO_LIST = {
     "/chart/prints/verify",
     "/display",  # the newest calls, eight at most
     "/display/board",
+    "/evaluation-forms/new",
     "/go-to",
     "/go-to/results",
     "/healthz",
+    "/history-forms/<string:form_code>/<int:number>",
+    "/history-forms/new",
     "/locked",
     "/notices/bell",
+    "/patients/<int:patient_id>/notes/<int:note_id>.pdf",
+    "/patients/<int:patient_id>/notes.pdf",
+    "/notices/<int:notice_id>",
+    "/note-templates/new",
+    "/note-templates/<int:note_template_id>",
     "/patients/<int:patient_id>/chart/meaning",
     "/patients/<int:patient_id>/chart/versions/<int:number>.json",
     "/patients/<int:patient_id>/chart/versions/<int:number>.pdf",
@@ -63,12 +71,18 @@ NO_LIST = {
     "/people/<int:person_id>/temporary-password",
     "/readyz",
     "/requests/new",
+    "/requirements/<int:requirement_id>",
     "/settings",
     "/settings/chairs/<int:chair_id>",
     "/sign-in",
     "/sign-in/forgotten",
     "/status",
+    "/tablet/thanks",
+    "/visits/<int:visit_id>/standing",
+    "/visits/coverage",
 }
+# It asks those tables alone that the rows on its first page are of: fewer when those are of fewer.
+MIXED = {"/patients/<int:patient_id>/timeline"}
 
 
 @pytest.fixture
@@ -104,7 +118,7 @@ def test_a_list_costs_the_same_however_long_it_is(app, worlds):
         asked.add(rule)
         if length_many > length + 200:
             grown.add(rule)
-        if queries_many != queries:
+        if queries_many > queries or (queries_many < queries and rule not in MIXED):
             said = [
                 f"{statements.count(one)} x {one[:160]}"
                 for one in dict.fromkeys(statements)

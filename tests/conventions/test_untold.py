@@ -8,6 +8,7 @@ import pytest
 
 from clinic.extensions import db
 from clinic.models import AuditHead, Base
+from tests.conventions.crawl import EXCEPT
 from tests.conventions.matrix import COLUMNS, address, ask, ids_of, routes
 from tests.conventions.test_accounts import by_root
 from tests.person import Person
@@ -44,12 +45,15 @@ def untold(context):
 
 def contents(connection):
     """A sum over the rows of every table but two: sessions also tell when somebody last asked for anything, and a wrong password is
-    counted though nothing else can be done."""
+    counted though nothing else can be done. Of documents those that came to something: a row is there before a byte is read."""
     sums = []
     for table in Base.metadata.sorted_tables:
         if table.name not in ("auth_session", "sign_in_throttle"):
             columns = ", ".join(f"IFNULL(`{column.name}`, '-')" for column in table.columns)
-            sums.append(f"SELECT '{table.name}', COUNT(*), SUM(CRC32(CONCAT_WS('#', {columns}))) FROM `{table.name}`")
+            of = " WHERE status NOT IN ('pending', 'failed')" if table.name == "document" else ""
+            sums.append(
+                f"SELECT '{table.name}', COUNT(*), SUM(CRC32(CONCAT_WS('#', {columns}))) FROM `{table.name}`{of}"
+            )
     return {name: (count, total) for name, count, total in connection.exec_driver_sql(" UNION ALL ".join(sums))}
 
 
@@ -59,6 +63,8 @@ def test_no_act_is_done_that_cannot_be_told(crawl, untold):
     wrong, changing = [], 0
     for write in crawl.writes():
         if write.endpoint in crawl.sent and not share(1, 0):  # by others, from other pages, about other patients
+            continue
+        if write.endpoint in EXCEPT:
             continue
         before = contents(crawl.connection)
         with untold:

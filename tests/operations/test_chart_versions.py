@@ -213,3 +213,6 @@ def test_what_waits_goes_where_it_is_said_when_the_patient_is_handed_over(fernan
         approve_chart(sent.id, version=sent.version, actor=silva)
         notice = session.scalars(select(Notice).where(Notice.user_id == kamal.id).order_by(Notice.id)).all()[-1]
         assert (notice.url, notice.patient_id) == ("", None)  # no longer Kamal's
+        assert (
+            notice.sentence == "Dr Sunil Silva approved a chart that you sent. You are not given the patient any more."
+        )

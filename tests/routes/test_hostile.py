@@ -81,7 +81,7 @@ def test_a_draft_that_cannot_be_kept(ruwan, fields):
 
 def test_half_a_character_in_a_draft(ruwan):
     assert ruwan.post("/drafts", {"form": "/x", "fields": '{"note": ["tooth \\ud83e"]}'}).status_code == 204
-    assert ruwan.get("/drafts?form=/x").json == {"fields": {"note": ["tooth ?"]}}
+    assert ruwan.get("/drafts?form=/x").json["fields"] == {"note": ["tooth ?"]}
 
 
 def test_what_a_form_showed_cannot_be_read(ruwan, world):

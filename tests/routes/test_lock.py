@@ -1,5 +1,8 @@
 """The lock of a shared terminal, its drafts, and the proof that forms come from our own pages."""
 
+import base64
+import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -382,14 +385,12 @@ class TestForms:
 
 class TestDrafts:
     def keep(self, person, fields, form="/people/"):
-        import json
-
         return person.post("/drafts", {"form": form, "fields": json.dumps(fields)})
 
     def test_a_draft_comes_back_to_its_author_alone(self, browser_of):
         kamal, leela = browser_of("kamal"), browser_of("leela")
         assert self.keep(kamal, {"reason": ["half a sen"]}).status_code == 204
-        assert kamal.get("/drafts?form=/people/").json == {"fields": {"reason": ["half a sen"]}}
+        assert kamal.get("/drafts?form=/people/").json["fields"] == {"reason": ["half a sen"]}
         assert leela.get("/drafts?form=/people/").status_code == 204
         assert kamal.get("/drafts?form=/other").status_code == 204
 
@@ -397,7 +398,7 @@ class TestDrafts:
         kamal = browser_of("kamal")
         self.keep(kamal, {"reason": ["one"]})
         self.keep(kamal, {"reason": ["two"]})
-        assert kamal.get("/drafts?form=/people/").json == {"fields": {"reason": ["two"]}}
+        assert kamal.get("/drafts?form=/people/").json["fields"] == {"reason": ["two"]}
         self.keep(kamal, {})
         assert kamal.get("/drafts?form=/people/").status_code == 204
 
@@ -409,6 +410,42 @@ class TestDrafts:
         assert adel.get("/drafts?form=/people/").status_code == 200
         assert adel.post("/people/", fields | {"name": "Nobody Yet"}).status_code == 303
         assert adel.get("/drafts?form=/people/").status_code == 204
+
+    def test_what_was_typed_elsewhere_meanwhile_is_not_written_over(self, browser_of):
+        here, there = browser_of("kamal"), browser_of("kamal")
+
+        def keep(person, text, mark):
+            return person.post("/drafts", {"form": "/x", "fields": json.dumps({"text": [text]}), "mark": mark})
+
+        first = keep(here, "Begun", "").headers["X-Draft"]
+        assert there.get("/drafts?form=/x").json["mark"] == first
+        second = keep(there, "Begun there", first).headers["X-Draft"]
+        assert keep(here, "Begun here", first).status_code == 409
+        answer = keep(here, "Begun here", first)
+        assert answer.json == {"fields": {"text": ["Begun there"]}, "mark": second, "sent": False}
+        assert keep(here, "Begun there", first).status_code == 204  # the same words are no conflict
+        assert keep(here, "Begun here and there", second).status_code == 204
+        assert there.get("/drafts?form=/x").json["fields"] == {"text": ["Begun here and there"]}
+
+    def test_a_save_that_was_late_does_not_bring_back_what_was_sent(self, browser_of):
+        adel = browser_of("adel")
+        fields = {"name": "New One", "email": "one@clinic.test", "role": "nurse", "department_id": "", "year": ""}
+        assert adel.get("/drafts?once=key-of-the-form").status_code == 204
+        assert adel.post("/people/", fields, once="key-of-the-form").status_code == 303
+        assert adel.get("/drafts?once=key-of-the-form").json["sent"]
+        assert browser_of("kamal").get("/drafts?once=key-of-the-form").status_code == 204  # another's
+        late = {"form": "/people/", "fields": json.dumps({"name": ["New One"]})}
+        assert adel.post("/drafts", late, once="key-of-the-form").status_code == 204
+        assert adel.get("/drafts?form=/people/").status_code == 204
+
+    def test_the_key_is_the_persons_own(self, app, browser_of):
+        keys = {
+            name: re.findall(r'name="draft-key" content="([^"]+)"', browser_of(name).get("/notices").text)
+            for name in ("kamal", "leela")
+        }
+        assert keys["kamal"] == re.findall('draft-key" content="([^"]+)"', browser_of("kamal").get("/notices").text)
+        assert keys["kamal"] != keys["leela"]
+        assert len(base64.b64decode(keys["kamal"][0])) == 64
 
     @pytest.mark.parametrize("fields", ["", "[]", '{"a": 1}', '{"a": [1]}', "null", "{"])
     def test_other_shapes_are_refused(self, browser_of, fields):
@@ -442,3 +479,13 @@ class TestSecondFactorByRole:
         assert silva.get("/account/second-factor").status_code == 200
         assert ruwan.get("/account/pin").status_code == 200
         settings.forget()
+
+
+def test_a_locked_terminal_gives_no_draft_out(terminal):
+    form = "/patients/1/notes/new"
+    kept = {"form": form, "fields": '{"text": ["Told in confidence"]}'}
+    assert terminal.post("/drafts", kept, token_of="/account/sessions").status_code == 204
+    lock(terminal)
+    answer = terminal.post("/drafts", {"form": form, "fields": "{}", "mark": "x"}, token_of="/locked")
+    assert answer.status_code == 409
+    assert "confidence" not in answer.text

@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from clinic import settings
 from clinic.extensions import db
@@ -12,6 +12,15 @@ from clinic.models import AuditEvent, Setting
 from clinic.operations.settings import change_setting
 from tests.forms import fields_of
 from tests.queries_counted import counted
+
+
+@pytest.fixture(autouse=True)
+def as_delivered(app):
+    """Without what the tests' world is set to."""
+    with app.app_context():
+        db.session.execute(delete(Setting))
+        db.session.commit()
+    settings.forget()
 
 
 @pytest.fixture

@@ -6,22 +6,26 @@ from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from clinic import htmx, live, once
+from clinic import clock, htmx, live, once
 from clinic.access import Permission, requires
 from clinic.approvals.inbox import KINDS, approve_several, inbox_of, item_for, number_waiting
 from clinic.approvals.kind import Item
 from clinic.blueprints.approvals.forms import ApproveForm, ReturnForm, SeveralForm
 from clinic.operations.approvals import note_opened
+from clinic.queries.evaluations import waiting_for
 from clinic.queries.live import own_topics
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
+MOST_DISMISSED = 3  # by the viewer, today, of students still to be evaluated: the last ones
 
 
 @bp.get("")
 @requires(Permission.APPROVE)
 def index() -> ResponseReturnValue:
     """What waits for the viewer's approval."""
-    return render_template("approvals/index.html", **_listed())
+    begins, _ends = clock.bounds(clock.today())
+    dismissed = waiting_for(current_user, dismissed_since=begins)[-MOST_DISMISSED:]
+    return render_template("approvals/index.html", dismissed=dismissed, **_listed())
 
 
 @bp.get("/list")
@@ -102,8 +106,10 @@ def _item(kind: str, item_id: int) -> Item:
 
 
 def _page(item: Item, form: ReturnForm) -> str:
-    fragment = KINDS[item.kind].fragment
-    return render_template("approvals/item.html", item=item, fragment=fragment, form=form, **_facts(item))
+    kind = KINDS[item.kind]
+    return render_template(
+        "approvals/item.html", item=item, fragment=kind.fragment, decide=kind.decide, form=form, **_facts(item)
+    )
 
 
 def _facts(item: Item) -> dict[str, Any]:

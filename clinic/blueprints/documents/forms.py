@@ -1,38 +1,29 @@
 """The form of a document: what it is. The same fields go with an upload and with a change."""
 
+from typing import Self
+
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from clinic import clock, settings
 from clinic.blueprints.patients.forms import DayField, choices_of
-from clinic.chart import teeth
 from clinic.documents.inspection import accept_of, in_words
 from clinic.formatting import day
-from clinic.forms import Form, VersionForm, one_line
+from clinic.forms import Form, VersionForm, one_line, teeth_in
 from clinic.models import Category, Projection, User, Visit, categories_of
 from clinic.operations.documents import Said
 
-MOST_TEETH = 32
 
+class OfTeethForm(Form):
+    """Something of some teeth, and perhaps of a visit. `prepared` says for whom; `keys` are the teeth, once it is valid."""
 
-class DocumentForm(Form):
-    """What a document is. `prepared` says for whom."""
-
-    category = SelectField("What it is", choices=choices_of(Category))
-    projection = SelectField(
-        "Kind of radiograph", choices=[SelectChoice("", "not said"), *choices_of(Projection)], default=""
-    )
     teeth = StringField("Teeth", [Length(max=200)], filters=[one_line], description="With commas, e.g. 36, 37")
-    taken_on = DayField("Taken on", [Optional()], description="The day, e.g. 3 Apr 2026; empty when it is not known")
     visit_id = SelectField("Visit", validate_choice=False, default="")
-    description = StringField("Description", [Length(max=500)], filters=[one_line])
 
-    def prepared(self, viewer: User, visits: list[Visit]) -> "DocumentForm":
+    def prepared(self, viewer: User, visits: list[Visit]) -> Self:
         """Itself with the choices that this person has."""
         self.numbering = viewer.numbering
-        theirs = categories_of(viewer.role)
-        self.category.choices = [kind for kind in choices_of(Category) if kind.value in theirs]
         self.visit_id.choices = [
             SelectChoice("", "none"),
             *(SelectChoice(str(visit.id), f"{day(visit.starts_at)}, {visit.reason}") for visit in visits),
@@ -40,22 +31,32 @@ class DocumentForm(Form):
         return self
 
     def validate_teeth(self, field: StringField) -> None:
-        typed = [word for word in (field.data or "").replace(",", " ").split() if word]
-        keys = [teeth.read(word, self.numbering) for word in typed]
-        unknown = [word for word, key in zip(typed, keys, strict=True) if key is None]
-        if unknown:
-            raise ValidationError(f"“{unknown[0][:20]}” is no tooth. Write numbers with commas, e.g. 36, 37.")
-        if len(typed) > MOST_TEETH:
-            raise ValidationError(f"At most {MOST_TEETH} teeth; say none for the whole mouth.")
-        self.keys = tuple(teeth.in_order(list(dict.fromkeys(key for key in keys if key))))
-
-    def validate_taken_on(self, field: DayField) -> None:
-        if field.data and field.data > clock.today():
-            raise ValidationError("This day has not come yet. Choose the day on which it was taken.")
+        self.keys = teeth_in(field, self.numbering)
 
     def validate_visit_id(self, field: SelectField) -> None:
         if field.data and field.data not in {choice.value for choice in field.choices}:
             raise ValidationError("Choose one of the patient's visits.")
+
+
+class DocumentForm(OfTeethForm):
+    """What a document is."""
+
+    category = SelectField("What it is", choices=choices_of(Category))
+    projection = SelectField(
+        "Kind of radiograph", choices=[SelectChoice("", "not said"), *choices_of(Projection)], default=""
+    )
+    taken_on = DayField("Taken on", [Optional()], description="The day, e.g. 3 Apr 2026; empty when it is not known")
+    description = StringField("Description", [Length(max=500)], filters=[one_line])
+
+    def prepared(self, viewer: User, visits: list[Visit]) -> Self:
+        super().prepared(viewer, visits)
+        theirs = categories_of(viewer.role)
+        self.category.choices = [kind for kind in choices_of(Category) if kind.value in theirs]
+        return self
+
+    def validate_taken_on(self, field: DayField) -> None:
+        if field.data and field.data > clock.today():
+            raise ValidationError("This day has not come yet. Choose the day on which it was taken.")
 
     @property
     def said(self) -> Said:
@@ -78,7 +79,7 @@ class UploadForm(DocumentForm):
     `accept` and `types`: of the files that are taken, for the chooser and in words; `takes_photos`: as a camera makes them.
     """
 
-    def prepared(self, viewer: User, visits: list[Visit]) -> "DocumentForm":
+    def prepared(self, viewer: User, visits: list[Visit]) -> Self:
         super().prepared(viewer, visits)
         self.category.choices = [SelectChoice("", "guess from the file"), *self.category.choices]
         taken = frozenset(settings.read("document_types"))

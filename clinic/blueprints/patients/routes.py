@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from clinic import audit, once, sessions
-from clinic.access import Permission, requires
+from clinic.access import Permission, may, requires
 from clinic.blueprints.patients.forms import AlertForm, ArchiveForm, ChangeForm, EndAlertForm, RegisterForm
 from clinic.blueprints.queue.board import STAGE_TONES
 from clinic.days import NotADay, read_day
 from clinic.errors import Conflict, DomainError
+from clinic.history.form import MEDICAL
 from clinic.htmx import answer, go_to, place
 from clinic.models import AlertKind, Patient, Severity
 from clinic.operations.alerts import add_alert, end_alert
@@ -25,6 +26,7 @@ from clinic.operations.patients import (
     written_of,
 )
 from clinic.queries.assignments import former_team, handovers_of, members_of
+from clinic.queries.history import standings_of
 from clinic.queries.patients import (
     ORDERS,
     alike,
@@ -158,6 +160,9 @@ def _overview_page(patient: Patient, **changes: Any) -> str:
         former=former_team(patient),
         asked=open_requests_about(current_user, patient),
         handovers=handovers_of(current_user, patient),
+        history=standings_of(current_user, patient.id).get(MEDICAL)
+        if may(current_user, Permission.VIEW_HISTORY)
+        else None,
         upcoming=upcoming,
         past=past,
         **(forms | {"ending": None} | changes),

@@ -12,6 +12,7 @@ from clinic import acts, assets, clock, live, security, settings
 from clinic.access import ROLE_PERMISSIONS
 from clinic.acts import Act
 from clinic.models import Department, Role, Stage, User
+from clinic.queries.coverage import coverage_now
 from clinic.queries.queue import LANE_TITLES, LANES, Board, Lane, board_for, own_moves
 from clinic.queries.queue_rows import Row
 
@@ -148,6 +149,7 @@ def draw(board: Board, viewer: User, seen: str) -> str:
         "queue/_board.html",
         board=board,
         lanes=[(lane, _groups(lane)) for lane in board.lanes],
+        coverage=coverage_now([board.department.id])[board.department.id],
         longest=min((row.arrived_at for row in board.rows), default=None),
         thresholds=settings.read("stage_thresholds"),
         undo_seconds=settings.read("undo_minutes") * 60,

@@ -23,6 +23,7 @@ from clinic.errors import Conflict
 from clinic.forms import VersionForm
 from clinic.htmx import answer, done, go_to, parts_of
 from clinic.models import Department, QueueEntry, Stage
+from clinic.operations import gate_rules
 from clinic.operations import queue as moves
 from clinic.queries.places import departments, one_of, own_departments
 from clinic.queries.queue import entry_for, free_chairs, next_in_line, open_entries, row_for
@@ -317,10 +318,12 @@ def _done(entry: QueueEntry, say: str, *, undo: bool = True, back: str | None = 
 
 
 def _close_page(department: Department, form: CloseDayForm | None = None) -> str:
+    entries = open_entries(current_user, department.id)
     return render_template(
         "queue/close_day.html",
         department=department,
-        entries=open_entries(current_user, department.id),
+        entries=entries,
+        missing=gate_rules.missing_by_visit([entry.visit for entry in entries]),
         outcomes_for=outcomes_for,
         form=form,
         words_of=boards.STAGE_WORDS,

@@ -12,6 +12,7 @@ from clinic import clock
 from clinic.forms import Form, one_line
 from clinic.models import Chair, Department, Priority, User
 
+YEARS = range(1900, 3000)  # of days one may look at: none has a day before or after it that a date cannot hold
 OPENS, CLOSES = 7, 20  # hours of the day in which visits can begin
 NOBODY = SelectChoice("", "Not chosen yet")
 LENGTHS = (15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 240)
@@ -83,12 +84,31 @@ class ScheduleForm(Form):
         self.supervisor.choices = [NOBODY] + [SelectChoice(row.id, _person(row, names)) for row in supervisors]
         return self
 
+    def chosen(self) -> tuple[int, datetime, int | None, int | None] | None:
+        """Department, instant, student and supervisor as chosen so far, each as offered; None while there is no place or time."""
+        department, student, supervisor = (
+            self[name].data if self[name].data in self.offered[name] else None
+            for name in ("department", "student", "supervisor")
+        )
+        times = {choice.value for choice in self.time.choices}
+        if (
+            department is None
+            or self.day.data is None
+            or self.day.data.year not in YEARS
+            or self.time.data not in times
+        ):
+            return None
+        return department, self._starts_at(), student, supervisor
+
+    def _starts_at(self) -> datetime:
+        wall = datetime.strptime(f"{self.day.data} {self.time.data}", "%Y-%m-%d %H:%M").replace(tzinfo=clock.zone())
+        return wall.astimezone(UTC)
+
     def booked(self) -> dict[str, Any]:
         """What `schedule_visit` is told."""
-        wall = datetime.strptime(f"{self.day.data} {self.time.data}", "%Y-%m-%d %H:%M").replace(tzinfo=clock.zone())
         return {
             **{name: rows.get(self[name].data) for name, rows in self.offered.items()},
-            "starts_at": wall.astimezone(UTC),
+            "starts_at": self._starts_at(),
             "minutes": self.minutes.data,
             "reason": self.reason.data,
         }

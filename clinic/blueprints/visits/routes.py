@@ -11,19 +11,19 @@ from flask_login import current_user
 from clinic import clock, sessions, settings
 from clinic.access import Permission, requires
 from clinic.blueprints.queue.board import seen_now
-from clinic.blueprints.visits.forms import ScheduleForm, WalkInForm, next_time
+from clinic.blueprints.visits.forms import YEARS, ScheduleForm, WalkInForm, next_time
 from clinic.errors import DomainError
 from clinic.formatting import day as day_words
 from clinic.forms import Form
 from clinic.htmx import done, go_to
 from clinic.models import Department, Patient
 from clinic.operations.visits import add_walk_in, check_in, schedule_visit
+from clinic.queries.coverage import Coverage, coverage_of
 from clinic.queries.patients import patient_for, search_patients
 from clinic.queries.places import chairs, department_of, departments, students_of, supervisors
 from clinic.queries.visits import day_of, visit_for
 
 bp = Blueprint("visits", __name__)
-YEARS = range(1900, 3000)  # of days one may look at: none has a day before or after it that a date cannot hold
 
 
 @bp.get("/schedule")
@@ -51,7 +51,7 @@ def new() -> ResponseReturnValue:
     if patient is None:
         return _choose_patient("visits.new", "Schedule a visit")
     form = ScheduleForm(request.args, day=_wanted_day(), department=_department().id, time=next_time())
-    return render_template("visits/new.html", form=_offered(form, patient), patient=patient)
+    return _new_page(_offered(form, patient), patient)
 
 
 @bp.post("/visits/new")
@@ -61,14 +61,27 @@ def schedule_now() -> ResponseReturnValue:
     patient = _patient() or abort(404)
     form = _offered(ScheduleForm(request.form), patient)
     if not form.validate():
-        return render_template("visits/new.html", form=form, patient=patient), 422
+        return _new_page(form, patient), 422
     try:
         visit = schedule_visit(patient=patient, actor=current_user, **form.booked())
     except DomainError as refusal:
-        return _refused("visits/new.html", refusal, lambda anew: _offered(ScheduleForm(request.form), anew))
+        sessions.take_back()
+        patient = _patient() or abort(404)
+        return _new_page(_offered(ScheduleForm(request.form), patient), patient, refusal.sentence), refusal.status
     at = clock.local(visit.starts_at)
     back = url_for("visits.schedule", department=visit.department_id, day=at.date().isoformat())
-    return go_to(back, say=f"{patient.name} is booked for {at:%H:%M} on {day_words(visit.starts_at)}")
+    said = f"{patient.name} is booked for {at:%H:%M} on {day_words(visit.starts_at)}"
+    covered = coverage_of(visit.department_id, visit.starts_at)
+    return go_to(back, say=f"{said}. That {covered.session.name}: {covered.words}" if covered.is_thin else said)
+
+
+@bp.get("/visits/coverage")
+@requires(Permission.SCHEDULE_VISIT, typed=True)
+def coverage() -> ResponseReturnValue:
+    """How many students would come to a supervisor if the visit is booked as chosen so far."""
+    patient = _patient() or abort(404)
+    form = _offered(ScheduleForm(request.args), patient)
+    return render_template("visits/_coverage.html", patient=patient, covered=_coverage(form))
 
 
 @bp.post("/visits/<int:visit_id>/check-in")
@@ -167,6 +180,19 @@ def _refused(template: str, refusal: DomainError, form_for: Callable[[Patient], 
     patient = _patient() or abort(404)
     page = render_template(template, form=form_for(patient), patient=patient, refusal=refusal.sentence)
     return page, refusal.status
+
+
+def _new_page(form: ScheduleForm, patient: Patient, refusal: str = "") -> str:
+    return render_template("visits/new.html", form=form, patient=patient, refusal=refusal, covered=_coverage(form))
+
+
+def _coverage(form: ScheduleForm) -> Coverage | None:
+    """Of the session that is chosen, with the people chosen; None while day, time or department are none."""
+    chosen = form.chosen()
+    if chosen is None:
+        return None
+    department_id, at, student_id, supervisor_id = chosen
+    return coverage_of(department_id, at).with_people(student_id, supervisor_id)
 
 
 def _choose_patient(target: str, title: str) -> str:

@@ -3,12 +3,15 @@
 import "./toast.js";
 import "./keys.js";
 import "./opening.js";
+import "./opened.js";
 import "./palette.js";
 import "./theme.js";
 import "./requests.js";
 import "./live.js";
+import "./answers.js";
 import "./drafts.js";
 import "./lock.js";
 import "./board.js";
 import "./sheet.js";
 import "./as-of.js";
+import "./signature.js";

@@ -55,7 +55,7 @@ function watch(form) {
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", tick);
   tabs.onmessage = ({ data }) => {
-    if (data.locked) leave({ first: false });
+    if (data.locked || (data.open && data.open !== form.dataset.session)) leave({ first: false }); // or somebody else is here now
     else if (data.actedAt) actedAt = Math.max(actedAt, data.actedAt);
   };
   form.addEventListener("submit", (event) => {

@@ -131,10 +131,12 @@ find("[data-upload-plain]").hidden = true;
 find("[data-upload-choose]").addEventListener("click", () => plain.click());
 find("[data-upload-photo]")?.addEventListener("click", () => photo.click());
 for (const input of [plain, photo].filter(Boolean)) {
-  input.addEventListener("change", () => {
-    add([...input.files]);
+  const take = () => {
+    if (input.files.length) add([...input.files]);
     input.value = "";
-  });
+  };
+  input.addEventListener("change", take);
+  take(); // what was chosen before this ran
 }
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -1,0 +1,1 @@
+"""Plans of treatment: options, items, estimates, acceptance."""
