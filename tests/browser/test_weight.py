@@ -27,6 +27,9 @@ class Scale:
     def total(self) -> int:
         return sum(self.answers.values())
 
+    def empty(self) -> None:
+        self.answers = {}
+
 
 def test_a_first_visit(demo, chromium):
     context = chromium.new_context(base_url=demo.url)
@@ -54,10 +57,11 @@ def test_later_pages(role, demo, pages_of_roles, chromium):
     page = context.new_page()
     page.goto("/", wait_until="load")  # fills the cache
     page.wait_for_timeout(300)
+    scale = Scale(page)  # one for all: each one more would ask the browser of every answer again
     heavy = {}
     for url in pages_of_roles[role].values():
         page.goto("about:blank")
-        scale = Scale(page)
+        scale.empty()
         page.goto(url, wait_until="load").finished()
         page.wait_for_timeout(150)
         assert scale.total, f"{url} was not weighed"
