@@ -12,7 +12,7 @@ from clinic.operations.gates import approve_dismissal, return_gate
 from clinic.queries import gates
 
 KIND_NAME = "gate-dismiss"
-PAGES = {"note": "/patients/{}/notes/{}", "document": "/patients/{}/documents/{}"}
+PAGES = {"note": "/patients/{}/notes/{}", "document": "/patients/{}/documents/{}", "plan": "/patients/{}/plans/{}"}
 
 
 def items(viewer: User) -> list[Item]:
@@ -45,16 +45,21 @@ class Thing:
 
 
 def dismissal_facts(viewer: User, gate: Gate) -> dict[str, Any]:
-    """`shown`: as it was prepared; `things`: what a supervisor approves; `others`: what in it needs nobody's approval; `drawing`: the
-    mouth with what has changed marked, while it waits; `unopened`: of what is still to be decided, how much the viewer has not opened
-    by itself; `returned`: how much goes back."""
+    """`shown`: as it was prepared; `things`: what a supervisor approves; `others`: what is not decided here, who did it, where it is,
+    and whether it is a plan;
+    `drawing`: the mouth with what has changed marked, while it waits; `unopened`: of what is still to be decided, how much the viewer has
+    not opened by itself; `returned`: how much goes back."""
     shown = gates.shown_of(gate)
     things = _things(viewer, gate, shown)
     waiting = [each for each in things if each.item.status is GateStatus.PENDING]
     return {
         "shown": shown,
         "things": things,
-        "others": [piece[2:4] for piece in shown["pieces"] if not piece[4]],
+        "others": [
+            (words, by, page_of(gate, subject), subject.startswith("plan:"))
+            for subject, _sha256, words, by, is_students in shown["pieces"]
+            if not is_students
+        ],
         "drawing": _drawing(viewer, gate) if gate.status is GateStatus.PENDING else None,
         "pending": len(waiting),
         "unopened": sum(not each.is_opened for each in waiting),

@@ -11,6 +11,7 @@ from clinic.chart.kinds import BUILT_IN, Kind, Status
 from clinic.chart.teeth import Numbering
 from clinic.chart.versions import kind_from, plain_kind
 from clinic.chart.words import sentence
+from clinic.money import money
 from clinic.plans.order import Step, Sums, steps_of, sums_of
 
 FORMAT = 1
@@ -106,6 +107,17 @@ def sent_from(body: str) -> Sent:
 def said(entry: Entry, kinds: Mapping[str, Kind], numbering: Numbering | str = Numbering.FDI) -> str:
     """What is to be done in words: `36, mesial-occlusal: composite filling`."""
     return sentence(entry, numbering=numbering, kinds=kinds).removesuffix(f", {Status.PLANNED.words}")
+
+
+def in_brief(sent: Sent) -> str:
+    """Its options in a line: what is done in each, what it comes to."""
+    return "; ".join(
+        f"option {option.letter}, {option.name} ("
+        + ", ".join(said(each.entry, sent.kinds) for each in option.items)
+        + f": {option.sums.visits} {'visit' if option.sums.visits == 1 else 'visits'}, "
+        + f"{money(option.sums.price, sent.about['currency'])})"
+        for option in sent.options
+    )
 
 
 def entry_of(kind: str, teeth: str, surfaces: str, jaw: str, details: str) -> Entry:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, false, func, literal, or_, select
-from sqlalchemy.orm import aliased, joinedload, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload, selectinload
 
 from clinic import canonical, clock
 from clinic.chart import versions
@@ -22,11 +22,13 @@ from clinic.chart.teeth import Numbering
 from clinic.extensions import db
 from clinic.formatting import words as in_words
 from clinic.models import (
+    Acceptance,
     AuditEvent,
     Category,
     ChartEntry,
     Document,
     DocumentStatus,
+    Estimate,
     Gate,
     GateItem,
     GateKind,
@@ -36,12 +38,15 @@ from clinic.models import (
     NoteStatus,
     Opened,
     Patient,
+    Plan,
+    PlanDecision,
     QueueEntry,
     Role,
     User,
     Visit,
     VisitStatus,
 )
+from clinic.plans.estimate import in_brief
 from clinic.queries import chart as charts
 from clinic.queries.documents import last_act_on
 from clinic.queries.notes import digest_of, notes_of_visit
@@ -297,11 +302,11 @@ class Piece:
 
 
 def pieces_of(visit: Visit) -> list[Piece]:
-    """What a visit changed: strokes on the chart as a difference, notes, documents, material. Fourteen queries at most."""
+    """What a visit changed: strokes on the chart as a difference, notes, plans, documents, material. Eighteen queries at most."""
     if visit.arrived_at is None:
         return []
-    found = [*_chart_changes(visit), *_notes(visit), *_documents(visit), *_materials(visit)]
-    wanted = {person for _subject, _digest, _words, people, _by, _stands in found for person in people}
+    found = [*_chart_changes(visit), *_notes(visit), *_plans(visit), *_documents(visit), *_materials(visit)]
+    wanted = {person for _subject, _digest, _words, people, by, _stands in found for person in (*people, by)}
     known = {
         row.id: row
         for row in db.session.execute(select(User.id, User.name, User.role).where(User.id.in_(wanted or {0})))
@@ -404,6 +409,39 @@ def _notes(visit: Visit) -> list[Found]:
     ]
 
 
+def _plans(visit: Visit) -> list[Found]:
+    """What stands of the patient's plans that was sent or accepted in the visit. It is decided by itself, so it is nobody's here."""
+    ends = ends_of(visit)
+
+    def within(at: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+        return at >= visit.arrived_at if ends is None else and_(at >= visit.arrived_at, at < ends)
+
+    accepted = select(Acceptance).where(Acceptance.patient_id == visit.patient_id, within(Acceptance.accepted_at))
+    sent = select(Estimate).where(
+        Estimate.patient_id == visit.patient_id,
+        within(Estimate.sent_at),
+        or_(Estimate.decision.is_(None), Estimate.decision == PlanDecision.APPROVED),
+    )
+    done: dict[int, list[tuple[str, str, int]]] = {}
+    for one in db.session.scalars(accepted.order_by(Acceptance.id)):
+        done.setdefault(one.plan_id, []).append(("accepted by the patient", one.sha256, one.witnessed_by_id))
+    for each in db.session.scalars(sent.order_by(Estimate.id).limit(MOST_CHOICES)):
+        words = f"sent as {each.code}: {in_brief(each.sent)}"
+        done.setdefault(each.plan_id, []).append((words, each.sha256, each.sent_by_id))
+    names = select(Plan.id, Plan.name).where(Plan.id.in_(done))
+    return [
+        (
+            f"plan:{plan}",
+            digest([sha256 for _words, sha256, _by in done[plan]]),
+            f"Plan of treatment “{name}” " + "; ".join(words for words, _sha256, _by in done[plan]),
+            set(),
+            done[plan][0][2],
+            None,
+        )
+        for plan, name in (db.session.execute(names) if done else ())
+    ]
+
+
 def _documents(visit: Visit) -> list[Found]:
     gone = (DocumentStatus.PENDING, DocumentStatus.FAILED, DocumentStatus.PURGED)
     found = select(Document).where(Document.visit_id == visit.id, Document.status.not_in(gone)).order_by(Document.id)
@@ -420,9 +458,6 @@ def _documents(visit: Visit) -> list[Found]:
     return pieces
 
 
-# --- how the dismissal stands -----------------------------------------------------------------------------------------
-
-
 def _materials(visit: Visit) -> list[Found]:
     """What was used and not taken back."""
     used = select(MaterialUse).where(MaterialUse.visit_id == visit.id, MaterialUse.taken_back_at.is_(None))
@@ -437,6 +472,9 @@ def _materials(visit: Visit) -> list[Found]:
         )
         for use in db.session.execute(used.order_by(MaterialUse.id).limit(MOST_CHOICES)).scalars()
     ]
+
+
+# --- how the dismissal stands -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

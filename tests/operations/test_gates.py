@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.approvals.gate_dismiss import dismissal_facts
 from clinic.chart.kinds import Status
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
@@ -24,6 +25,7 @@ from clinic.models import (
     NoteStatus,
     NoteType,
     Notice,
+    PlanStatus,
     Severity,
     Stage,
     ToothMatch,
@@ -36,6 +38,7 @@ from clinic.operations.documents import Said, delete_document, describe_document
 from clinic.operations.extensions import extend, remind
 from clinic.operations.notes import Said as Note_
 from clinic.operations.notes import return_note, sign_again, sign_note
+from clinic.operations.plans import approve_plan
 from clinic.operations.sign_off import approve_chart, send_chart, withdraw_chart
 from clinic.operations.tooth_places import mark_tooth
 from clinic.operations.visits import change_student
@@ -56,6 +59,7 @@ from tests.gated import (
     started,
     threads_of,
 )
+from tests.planned import accepted, approved, estimate_of, sent
 from tests.scene import entry_of, put_in_queue, second_supervisor
 from tests.trail import written_when_asked_for
 
@@ -743,6 +747,38 @@ class TestChangedAfterApproval:
             assert found.standing_of(visit_of(world)).is_approved
             assert found.changed_gates(world.user("silva")) == []
             assert len(found.pieces_of(later)) == 1
+
+
+class TestPlans:
+    def test_what_was_sent_is_told_in_the_dismissal_and_decided_by_itself(self, world, on):
+        seated(world)
+        started(world)
+        do(world, Status.COMPLETED)
+        plan = sent(world)
+        [piece] = [each for each in found.pieces_of(visit_of(world)) if each.subject == f"plan:{plan.id}"]
+        assert (piece.by, piece.is_students) == ("Kamal Dias", False)
+        code = estimate_of(plan).code
+        assert piece.words.startswith(
+            f"Plan of treatment “Lower right” sent as {code}: option A, Root canal and crown (46: "
+        )
+        assert "option B, Extraction (46: extraction: 1 visit, " in piece.words
+        gate = dismissed(world)
+        assert f"plan:{plan.id}" not in {item.subject for item in gate.items}
+        facts = dismissal_facts(world.user("silva"), gate)
+        page = f"/patients/{world.patients['fernando']}/plans/{plan.id}"
+        assert facts["others"] == [(piece.words, "Kamal Dias", page, True)]
+        assert plan.status is PlanStatus.SENT
+        approve_plan(plan.id, version=plan.version, options=None, actor=world.user("silva"))
+        assert found.standing_of(visit_of(world)).is_approved
+
+    def test_and_what_the_patient_accepted(self, world, on):
+        with clock.frozen(clock.now() - timedelta(hours=2)):
+            plan = approved(world)
+        seated(world, plan="")
+        assert found.pieces_of(visit_of(world)) == []
+        accepted(world, plan=plan)
+        words = [each.words for each in found.pieces_of(visit_of(world)) if each.subject == f"plan:{plan.id}"]
+        assert words == ["Plan of treatment “Lower right” accepted by the patient"]
 
 
 class TestTheDay:
