@@ -1,7 +1,8 @@
 """The object store: Cloudflare R2, SeaweedFS, or any other S3. Raises StorageError, never the client's own errors.
 
-What may be large goes in and out by parts of `PART` bytes, of which two at most are in memory: one that fills, is sent on, or is on the
-wire, and one on the wire. Every key is written once: what fits in one part is refused when the key is taken, of more parts the key is new.
+What may be large goes in and out by parts of `PART` bytes. Going in, two at most are in memory: one that fills, is sent on, or is on
+the wire, and one on the wire; going out three: one is handed out, one compared, one on the wire. Every key is written once: what fits in
+one part is refused when the key is taken, of more parts the key is new.
 """
 
 import base64
@@ -26,6 +27,7 @@ from urllib3.exceptions import HTTPError
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 IN_MEMORY = 2  # parts of a file on its way in
+AHEAD = 2  # parts of a file on its way out that are asked for while one is handed out
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
@@ -420,21 +422,35 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
     numbers = range(start // PART, -(-stop // PART)) if start < stop else range(0)
     if not stored.size:
         _check_empty(ours, bucket, stored)
-    wire, source = ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
+    # One part comes, the one before it is compared, and the one before that is handed out.
+    wire, comparing, source = ThreadPoolExecutor(1), ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
+
+    def verified(coming: Future[bytes], number: int) -> bytes:
+        body = coming.result()
+        if hashlib.sha256(body).hexdigest() != stored.parts[number]:
+            raise Damaged(f"{stored.key} is not what was put there.")
+        return body
+
+    def ask(number: int) -> tuple[Future[bytes], Future[bytes]]:
+        coming = wire.submit(source.part, number)
+        return coming, comparing.submit(verified, coming, number)
+
+    asked = deque[tuple[Future[bytes], Future[bytes]]]()
     try:
-        coming = wire.submit(source.part, numbers[0]) if numbers else None
+        asked.extend(ask(number) for number in numbers[:AHEAD])
         for number in numbers:
-            assert coming is not None
-            body = coming.result()
-            coming = wire.submit(source.part, number + 1) if number + 1 in numbers else None
-            if hashlib.sha256(body).hexdigest() != stored.parts[number]:  # while the next one comes
-                raise Damaged(f"{stored.key} is not what was put there.")
+            body = asked.popleft()[1].result()
+            if number + AHEAD in numbers:
+                asked.append(ask(number + AHEAD))
             begins = number * PART
             yield body[max(start - begins, 0) : stop - begins]
     finally:
+        for each in asked:  # whoever went away waits for no part
+            each[0].cancel()
+        comparing.shutdown(wait=False, cancel_futures=True)
         with suppress(RuntimeError):  # the process ends: so does the connection
             wire.submit(source.close)
-        wire.shutdown(wait=False)  # whoever went away waits for no part
+        wire.shutdown(wait=False)
 
 
 def _check_empty(ours: Any, bucket: str, stored: Stored) -> None:

@@ -179,6 +179,7 @@ def object_store(data: Path, settings: dict[str, str]) -> "Child":
     store = data / "store"
     store.mkdir(exist_ok=True)
     command = [
+        *("nice", "-n", "10"),  # of one machine's processor people's pages come first
         *(BIN / "weed", "-logtostderr=true", "server", f"-dir={store}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-master.port={port['MASTER']}", f"-master.port.grpc={port['MASTER_GRPC']}", "-master.telemetry=false"),
         *("-master.electionTimeout=1s", "-master.heartbeatInterval=100ms"),  # it elects itself; the default takes 20 s
