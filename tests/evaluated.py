@@ -29,7 +29,9 @@ def sent(step: int | None = 3, version: int = 0, **others: object) -> dict[str, 
 def over(world: World, patient: str = "fernando") -> Visit:
     """The patient's visit is completed."""
     visit = world.visit(patient)
-    visit.arrived_at = clock.now() - timedelta(hours=1)
+    visit.arrived_at = max(
+        clock.now() - timedelta(hours=1), clock.start_of(clock.today())
+    )  # of this day, also after midnight
     visit.status, visit.completed_at = VisitStatus.COMPLETED, clock.now()
     db.session.flush()
     return visit
