@@ -34,6 +34,7 @@ CHECK_EVERY = 2.0  # seconds between two looks at the rights of open streams
 LONGEST_PAUSE = 4.0  # seconds between two tries while the database is away
 KEPT = 5000  # changes kept in memory for browsers that come back
 PER_OWNER = 3  # streams of one session or display in one process
+PAUSE = 1.0  # seconds between two words about changes: where much changes at once, a page asks anew once for all of it
 CATCH_UP = 2.0  # seconds in which this process may still be behind what the browser has seen from another one
 
 
@@ -57,6 +58,7 @@ class Stream:
         self._opened = time.monotonic()
         self._beat_at = self._opened
         self._greeted = False
+        self._next_at = self._opened  # when there may be word of changes again
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -88,7 +90,7 @@ class Stream:
         if not self._greeted:
             self._greeted = True  # the first bytes leave at once: proxies and browsers then know that this is a stream
             return f"retry: 1000\n{self._beat()}"
-        if newest is not None and newest != self.last:
+        if newest is not None and newest != self.last and at >= self._next_at:
             ahead = self.last is not None and self.last > newest
             if self.last is None or self.last < self.hub.floor or (ahead and self._is_lost(at)):
                 self.last = newest
@@ -97,6 +99,7 @@ class Stream:
                 events = self.hub.since(self.last, self.topics)
                 self.last = newest
                 if events:
+                    self._next_at = at + PAUSE
                     return "".join(_event(f"{kind}:changed", seq, data) for seq, kind, data in events)
         return self._beat() if at >= self._beat_at else None
 
@@ -112,6 +115,8 @@ class Stream:
     def wakes_in(self) -> float:
         """Seconds until there is something to say even if nothing changes."""
         due = self._beat_at
+        if self.last != self.hub.newest and self._next_at > time.monotonic():
+            due = min(due, self._next_at)
         if self.last is not None and self.hub.newest is not None and self.last > self.hub.newest:
             due = min(due, max(self._opened, self._beat_at - self.hub.heartbeat) + CATCH_UP)
         return max(due - time.monotonic(), 0.01)
@@ -200,15 +205,15 @@ class Hub:
         return None
 
     def since(self, last: int, topics: frozenset[str]) -> list[tuple[int, str, dict[str, int]]]:
-        """The changes after `last` on these topics, oldest first: number, kind, what the browser may know of it."""
-        found = []
+        """The last change of each of these topics after `last`, oldest first: number, kind, what the browser may know of it."""
+        found: dict[str, tuple[int, str, dict[str, int]]] = {}
         for seq, topic in reversed(self._changes):
             if seq <= last:
                 break
-            if topic in topics:
+            if topic in topics and topic not in found:
                 kind, _, number = topic.partition(":")
-                found.append((seq, kind, {"person" if kind == "person" else "department": int(number)}))
-        return found[::-1]
+                found[topic] = seq, kind, {"person" if kind == "person" else "department": int(number)}
+        return list(found.values())[::-1]
 
     def look(self) -> None:
         """Read what is new in the outbox and, when it is time, the rights of the open streams. Raises what the database raises."""

@@ -10,7 +10,7 @@ from clinic import approvals
 from clinic.approvals.kind import Item, Kind
 from clinic.errors import DomainError
 from clinic.models import User
-from clinic.queries.approvals import count_all, opened_versions
+from clinic.queries.approvals import counts_of, opened_versions
 
 # Every module of this package that has a KIND.
 KINDS: dict[str, Kind] = {
@@ -47,27 +47,34 @@ class Group:
 @dataclass(frozen=True)
 class Inbox:
     groups: list[Group]
-    more: int  # items that wait beyond those shown
+    number: int  # of what waits
+    more: int  # of it beyond what is shown
 
 
 def inbox_of(viewer: User) -> Inbox:
     """Everything that waits for the viewer: emergencies first, then the longest waiting, kept together by student and patient.
 
-    Two queries, and what each kind's items cost; the number does not depend on how much waits.
+    Two queries, and what the items of each kind cost of which something waits; the number does not depend on how much waits.
     """
-    found = sorted((item for kind in KINDS.values() for item in kind.items(viewer)), key=lambda item: item.order)
-    more = max(number_waiting(viewer) - SHOWN, 0)
+    waiting = _numbers_waiting(viewer)
+    found = sorted((item for name in waiting for item in KINDS[name].items(viewer)), key=lambda item: item.order)
+    number = sum(waiting.values())
     shown = found[:SHOWN]
     opened = opened_versions(viewer, [item.key for item in shown])
     together: dict[tuple[int, str], list[Item]] = {}
     for item in shown:
         together.setdefault(item.owner, []).append(replace(item, is_opened=(item.key, item.version) in opened))
-    return Inbox([Group(items) for items in together.values()], more)
+    return Inbox([Group(items) for items in together.values()], number, max(number - SHOWN, 0))
 
 
 def number_waiting(viewer: User) -> int:
     """How many things wait for the viewer. One query over all kinds."""
-    return count_all([kind.waiting(viewer) for kind in KINDS.values()])
+    return sum(_numbers_waiting(viewer).values())
+
+
+def _numbers_waiting(viewer: User) -> dict[str, int]:
+    """How many things of each kind wait for the viewer, of those kinds of which any does. One query."""
+    return counts_of({name: kind.waiting(viewer) for name, kind in KINDS.items()})
 
 
 def item_for(viewer: User, kind: str, item_id: int) -> Item | None:

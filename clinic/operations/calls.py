@@ -285,3 +285,9 @@ def _place(entry: QueueEntry) -> str:
 def _nudge(call: SupervisorCall) -> None:
     live.nudge(f"calls:{call.department_id}")
     live.nudge(f"queue:{call.department_id}")
+    # Each caller's own page says which place in the line they have.
+    in_line = select(SupervisorCall.student_id).where(
+        SupervisorCall.department_id == call.department_id, SupervisorCall.ended_at.is_(None)
+    )
+    for student_id in {call.student_id, *db.session.scalars(in_line)}:
+        live.nudge(f"person:{student_id}")

@@ -5,12 +5,13 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from clinic import audit, clock, live
+from clinic import audit, clock
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of
 from clinic.models import PLANNED, Chair, QueueEntry, User, Visit
 from clinic.operations.locks import locked
+from clinic.operations.nudges import nudge_department
 from clinic.text import one_line
 
 
@@ -108,6 +109,6 @@ def _check_free(department_id: int, name: str) -> None:
 
 def _told(act: str, said: str, chair: Chair, actor: User, reason: str | None, **facts: Any) -> Chair:
     audit.record(act, said, actor=actor, subject=chair, reason=reason, **facts)
-    live.nudge(f"queue:{chair.department_id}")
+    nudge_department(chair.department_id)
     db.session.flush()
     return chair

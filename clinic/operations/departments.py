@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from clinic import audit, live
+from clinic import audit
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import number_of
@@ -24,6 +24,7 @@ from clinic.models import (
     Visit,
 )
 from clinic.operations.locks import locked
+from clinic.operations.nudges import nudge_department
 from clinic.text import one_line
 
 
@@ -134,6 +135,6 @@ def _locked(department_id: int, version: int, mine: dict[str, Any] | None = None
 
 def _told(act: str, said: str, department: Department, actor: User, **facts: Any) -> Department:
     audit.record(act, said, actor=actor, subject=department, **facts)
-    live.nudge(f"queue:{department.id}")
+    nudge_department(department.id)
     db.session.flush()
     return department

@@ -49,6 +49,7 @@ from clinic.operations.gate_rules import KIND_WORDS, check_self_assessed
 from clinic.operations.locks import locked
 from clinic.operations.notes import approve_note, return_note
 from clinic.operations.notices import tell
+from clinic.operations.nudges import nudge_visit
 from clinic.queries import chart as charts
 from clinic.queries import gates as found
 from clinic.queries import unapproved
@@ -228,9 +229,10 @@ def approve_dismissal(
     Raises Conflict when the visit has changed since it was prepared. The patient goes on to checkout by itself.
     """
     gate, visit, entry = _locked(gate_id, version)
-    check_may_decide(gate, actor)
+    standing = found.standing_of(visit)
+    check_may_decide(gate, actor, standing.pieces)
     _check_kind(gate, GateKind.DISMISS)
-    _check_same(gate, visit)
+    _check_same(gate, standing)
     opened = found.opened_items(actor, gate)
     for item in gate.items:
         if item.status is GateStatus.PENDING:
@@ -255,9 +257,10 @@ def open_item(gate_id: int, item_id: int, *, actor: User) -> None:
 def approve_item(gate_id: int, item_id: int, *, version: int, actor: User) -> Gate:
     """Approve one thing that a visit changed, looked at by itself. With the last of them the whole is decided."""
     gate, visit, entry = _locked(gate_id, version)
-    check_may_decide(gate, actor)
+    standing = found.standing_of(visit)
+    check_may_decide(gate, actor, standing.pieces)
     _check_kind(gate, GateKind.DISMISS)
-    _check_same(gate, visit)
+    _check_same(gate, standing)
     _decide_item(gate, item_id, GateStatus.APPROVED, "", actor=actor)
     if all(item.status is not GateStatus.PENDING for item in gate.items):
         _finish(gate, entry, "", actor=actor, session_of=None)
@@ -299,20 +302,21 @@ def return_changes(gate_id: int, *, version: int, actor: User, reason: str) -> G
     return _answer_changes(gate_id, version, GateStatus.RETURNED, told, actor=actor)
 
 
-def check_may_decide(gate: Gate, actor: User) -> None:
-    """Raise, with the sentence that says who can, when this person does not decide this."""
+def check_may_decide(gate: Gate, actor: User, pieces: Collection[found.Piece] | None = None) -> None:
+    """Raise, with the sentence that says who can, when this person does not decide this. `pieces`: as `why_own` takes them."""
     check_decides(actor, department_id=gate.department_id, patient_id=gate.patient_id)
-    if why := why_own(gate, actor):
+    if why := why_own(gate, actor, pieces):
         raise DomainError(why)
 
 
-def why_own(gate: Gate, person: User) -> str:
-    """Why it is the person's own work, as a sentence; empty when it is not."""
+def why_own(gate: Gate, person: User, pieces: Collection[found.Piece] | None = None) -> str:
+    """Why it is the person's own work, as a sentence; empty when it is not. `pieces`: what the visit changed, where that is known."""
     if gate.prepared_by_id == person.id:
         return "You prepared this yourself. Another supervisor of the department decides."
     if gate.kind is GateKind.DISMISS:
-        visit = db.session.get_one(Visit, gate.visit_id)
-        if any(piece.is_students and person.id in piece.people for piece in found.pieces_of(visit)):
+        if pieces is None:
+            pieces = found.pieces_of(db.session.get_one(Visit, gate.visit_id))
+        if any(piece.is_students and person.id in piece.people for piece in pieces):
             return "You performed or wrote a part of this yourself. Another supervisor of the department decides."
     return ""
 
@@ -522,8 +526,7 @@ def _check_start_holds(gate: Gate, shown: Mapping[str, Any], visit: Visit) -> No
             )
 
 
-def _check_same(gate: Gate, visit: Visit) -> None:
-    standing = found.standing_of(visit)
+def _check_same(gate: Gate, standing: found.Standing) -> None:
     now = {piece.subject: piece for piece in standing.pieces if piece.is_students}
     then = {item.subject: item for item in gate.items}
     changed = [
@@ -851,6 +854,7 @@ def _go_on(entry: QueueEntry, answers: CallReason, steps: Mapping[Stage, Stage],
 def _nudge(gate: Gate) -> None:
     live.nudge(f"approvals:{gate.department_id}")
     live.nudge(f"queue:{gate.department_id}")
+    nudge_visit(db.session.get_one(Visit, gate.visit_id))
 
 
 def _tell_preparer(gate: Gate, patient: Patient, actor: User) -> None:

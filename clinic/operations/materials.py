@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from clinic import audit, clock, live
+from clinic import audit, clock
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
 from clinic.formatting import when
@@ -10,6 +10,7 @@ from clinic.models import MaterialUse, Patient, Role, User, Visit, VisitStatus
 from clinic.operations.chart import needed
 from clinic.operations.deciding import is_given_to
 from clinic.operations.locks import locked
+from clinic.operations.nudges import nudge_visit
 from clinic.queries.materials import MOST
 from clinic.text import one_line
 
@@ -51,7 +52,7 @@ def record_use(visit: Visit, *, material: str, quantity: int, unit: str, lot: st
         patient=patient,
         after={"material": material, "lot": lot, "quantity": quantity, "unit": unit},
     )
-    live.nudge(f"queue:{visit.department_id}")
+    nudge_visit(visit)
     return use
 
 
@@ -75,7 +76,7 @@ def take_back_use(use_id: int, *, version: int, reason: str, actor: User) -> Mat
         patient=patient,
         reason=use.reason,
     )
-    live.nudge(f"queue:{db.session.get_one(Visit, use.visit_id).department_id}")
+    nudge_visit(db.session.get_one(Visit, use.visit_id))
     return use
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from clinic import audit, clock, live
+from clinic import audit, clock
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import day, when
@@ -13,6 +13,7 @@ from clinic.models import EXPECTED, Patient, PatientToken, QueueEntry, User, Vis
 from clinic.models.patient import TOKEN_LENGTH, WHOLE_NAME
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
+from clinic.operations.nudges import nudge_visit
 from clinic.queries.patients import alike, last_changes
 from clinic.text import APOSTROPHES, begins_here, digits, sort_key, unspaced, words
 
@@ -181,11 +182,10 @@ def _refuse_while_expected(patient: Patient) -> None:
 
 
 def nudge_queues(patient: Patient) -> None:
-    """Boards show the patient's name and alerts."""
-    for department_id in db.session.execute(
-        select(QueueEntry.department_id).where(QueueEntry.open_patient_id == patient.id)
-    ).scalars():
-        live.nudge(f"queue:{department_id}")
+    """Boards, and the pages of whoever treats or will, show the patient's name and alerts."""
+    of_patient = select(Visit).where(Visit.patient_id == patient.id, Visit.status.in_(EXPECTED))
+    for visit in db.session.scalars(of_patient):
+        nudge_visit(visit)
 
 
 def tokens_of(patient: Patient) -> set[str]:

@@ -34,6 +34,7 @@ from clinic.models import (
 from clinic.operations import calls, chart_versions, gate_rules
 from clinic.operations.counters import next_number
 from clinic.operations.locks import locked
+from clinic.operations.nudges import nudge_visit
 from clinic.queries import scope
 from clinic.text import one_line
 
@@ -453,8 +454,8 @@ def _closed_with(entry: QueueEntry, outcome: Outcome, actor: User) -> QueueEntry
 def _told(act: str, said: str, entry: QueueEntry, now: QueueEntry, actor: User, **details: Any) -> QueueEntry:
     """Write the trace, tell the screens, send it to the database; answers the entry as it is now."""
     audit.record(act, said, actor=actor, subject=entry, patient=entry.patient_id, **details)
-    for department_id in {entry.department_id, now.department_id}:
-        live.nudge(f"queue:{department_id}")
+    live.nudge(f"queue:{entry.department_id}")  # from which it may have been transferred
+    nudge_visit(db.session.get_one(Visit, now.visit_id))
     db.session.flush()
     return now
 

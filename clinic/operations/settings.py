@@ -6,11 +6,12 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from clinic import audit, live, settings
+from clinic import audit, settings
 from clinic.errors import Conflict, DomainError
 from clinic.extensions import db
 from clinic.formatting import when
 from clinic.models import AuditEvent, Department, Setting, User
+from clinic.operations.nudges import nudge_department
 from clinic.setting_kinds import Unfit
 
 
@@ -64,7 +65,7 @@ def _store(name: str, value: Any, stored: dict[str, Any], actor: User) -> bool:
     )
     # What is on the screens now may be drawn with the old value.
     for department_id in db.session.scalars(select(Department.id).where(Department.active).order_by(Department.id)):
-        live.nudge(f"queue:{department_id}")
+        nudge_department(department_id)
     db.session.flush()
     settings.changed()
     return True

@@ -24,6 +24,7 @@ from clinic.models import (
     VisitStatus,
 )
 from clinic.operations.locks import locked
+from clinic.operations.nudges import nudge_visit
 from clinic.operations.queue import begin_waiting, next_ticket, refuse_if_in_queue
 from clinic.queries import scope
 from clinic.text import one_line
@@ -175,7 +176,7 @@ def move_visit(visit: Visit, *, to: VisitStatus, version: int, actor: User, reas
         after={"status": to},
         reason=_short(reason) or None,
     )
-    live.nudge(f"queue:{visit.department_id}")
+    nudge_visit(visit)
     db.session.flush()
     return visit
 
@@ -207,7 +208,9 @@ def change_student(visit: Visit, *, to: User | None, actor: User) -> Visit:
         before={"student_id": former},
         after={"student_id": visit.student_id, "supervisor_id": visit.supervisor_id},
     )
-    live.nudge(f"queue:{visit.department_id}")
+    nudge_visit(visit)
+    if former is not None:
+        live.nudge(f"person:{former}")
     return visit
 
 
@@ -236,7 +239,7 @@ def mark_missed_visits(before: datetime, *, limit: int = 200) -> int:
         visit.outcome = "Did not attend"
         said = f"The visit on {when(visit.starts_at)} was marked as not attended"
         audit.record("visit.missed", said, actor=None, subject=visit, patient=visit.patient_id)
-        live.nudge(f"queue:{visit.department_id}")
+        nudge_visit(visit)
     db.session.flush()
     return len(missed)
 
@@ -355,7 +358,7 @@ def _checked_in_before(visit: Visit, patient: Patient) -> str:
 
 def _told(act: str, said: str, visit: Visit, actor: User) -> None:
     audit.record(act, said, actor=actor, subject=visit, patient=visit.patient_id, reason=visit.reason or None)
-    live.nudge(f"queue:{visit.department_id}")
+    nudge_visit(visit)
     db.session.flush()
 
 

@@ -15,8 +15,8 @@ def audible_topics(viewer: User) -> set[str]:
 
 
 def own_topics(viewer: User) -> set[str]:
-    """What the navigation of each of the viewer's pages listens to: what was told to them alone, and what waits for approval in a
-    supervisor's department. No query.
+    """What each of the viewer's pages listens to: what was told to them alone, or changed of a visit that is theirs, and what waits for
+    approval in a supervisor's department. No query.
     """
     topics = {f"person:{viewer.id}"}
     if viewer.role is Role.SUPERVISOR and viewer.department_id:

@@ -2,8 +2,10 @@
 
 from contextvars import ContextVar
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, false, or_, select, true, union
+from sqlalchemy import BindParameter, ColumnElement, Select, Subquery, and_, bindparam, false, or_, select, true, union
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from clinic import clock, settings
@@ -30,7 +32,15 @@ def may_see(viewer: User, patient_id: InstrumentedAttribute[int]) -> ColumnEleme
 
 def is_given(viewer: User, patient_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """The condition under which the viewer may see and change the patient: without what a broken glass only shows."""
-    return true() if sees_everyone(viewer) else _any_of(_given(viewer), patient_id)
+    return true() if sees_everyone(viewer) else _is_given(viewer.role, viewer.id, viewer.department_id, patient_id)
+
+
+@lru_cache(maxsize=4096)
+def _is_given(
+    role: Role, person_id: int, department_id: int | None, patient_id: InstrumentedAttribute[int]
+) -> ColumnElement[bool]:
+    """Kept, as an inbox puts it together two dozen times, and it says nothing of the instant at which it is asked."""
+    return _any_of(_given(User(id=person_id, role=role, department_id=department_id)), patient_id)
 
 
 def supervisors_given(patient_id: int) -> Select[int, int | None]:
@@ -131,8 +141,8 @@ def may_move(viewer: User) -> ColumnElement[bool]:
 
 
 def is_running(assignment: type[Assignment] = Assignment) -> ColumnElement[bool]:
-    """An assignment in force at this instant."""
-    at = clock.now()
+    """An assignment in force at the instant at which this is asked."""
+    at: BindParameter[Any] = bindparam("now", callable_=lambda: clock.now(), unique=True)
     return and_(assignment.starts_at <= at, or_(assignment.ends_at.is_(None), assignment.ends_at > at))
 
 

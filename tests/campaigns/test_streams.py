@@ -147,9 +147,10 @@ def _newest(listener):
 
 def test_no_change_is_missed_or_doubled_through_forced_drops(server, record_property):
     total, clients, seed = share(10_000, 300), share(20, 6), daily_seed()
-    topic = f"queue:{server.world.departments['restorative']}"
-    start = change(server, topic)
-    finished, drops = threading.Event(), []
+    topics = [f"{kind}:{server.world.departments['restorative']}" for kind in ("queue", "calls")]
+    start = change(server, topics[0])
+    finished, drops, dice = threading.Event(), [], random.Random(seed)
+    newest: dict[str, int] = {}
 
     def listen(number):
         chance = random.Random(seed * 1000 + number)
@@ -170,19 +171,25 @@ def test_no_change_is_missed_or_doubled_through_forced_drops(server, record_prop
     with ThreadPoolExecutor(clients) as pool:
         listening = [pool.submit(listen, number) for number in range(clients)]
         for first in range(0, total, 10):
-            final[0] = change(server, *[topic] * 10)
+            chosen = dice.choices(topics, k=10)
+            final[0] = change(server, *chosen)
+            newest |= {topic.partition(":")[0]: final[0] - 9 + at for at, topic in enumerate(chosen)}
             time.sleep(0.02 if first % 100 else 0.05)
         finished.set()
         heard = [future.result() for future in listening]
-    wanted = list(range(start + 1, start + total + 1))
-    missed = sum(len(set(wanted) - {seq for seq, _, _ in listener.events}) for listener in heard)
+    # A page that is told a number asks for all that is there by then: what matters is the last of each topic, in order.
+    told = [{name.partition(":")[0]: seq for seq, name, _ in listener.events} for listener in heard]
+    missed = sum(each != newest for each in told)
     twice = sum(len(listener.events) - len({seq for seq, _, _ in listener.events}) for listener in heard)
     refetches = sum(name == "live:poll" for listener in heard for _, name, _ in listener.events)
     figures = f"{total} changes, {clients} clients, {len(drops)} drops, seed {seed}: {missed} missed, {twice} twice"
     print(figures)
     record_property("figures", figures)
     assert (missed, twice, refetches) == (0, 0, 0)
-    assert all([seq for seq, _, _ in listener.events] == wanted for listener in heard)
+    for listener in heard:
+        numbers = [seq for seq, _, _ in listener.events]
+        assert numbers == sorted(numbers)
+        assert set(numbers) <= set(range(start + 1, start + total + 1))
     assert len(drops) >= clients * share(50, 2)
 
 
@@ -265,7 +272,7 @@ def test_a_killed_server_started_again_goes_on_where_everybody_was(server):
     listener.connect()
     listener.hear(1.5)
     listener.drop()
-    assert [seq for seq, _, _ in listener.events] == list(range(start + 1, newest + 1))
+    assert [seq for seq, _, _ in listener.events] == [start + 1, newest]
 
 
 def test_streams_outlive_an_outage_of_the_database(server_with):
@@ -289,7 +296,7 @@ def test_streams_outlive_an_outage_of_the_database(server_with):
             newest = change(server, topic, topic)
             listener.hear(6)
             assert listener.beats > beats
-            assert [seq for seq, _, _ in listener.events] == [newest - 1, newest]
+            assert [seq for seq, _, _ in listener.events] == [newest]
             listener.drop()
         finally:
             server.kill()

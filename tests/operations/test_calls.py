@@ -217,7 +217,20 @@ def test_calls_end_with_the_visit(session, world):
     end_calls_of(world.visits["fernando"], actor=world.user("nimal"))
 
 
-def test_every_act_is_audited_and_nudges_both_topics(session, world):
+def test_whoever_waits_in_the_line_hears_of_every_call(session, world):
+    put_in_queue(world, "fernando", Stage.IN_TREATMENT)
+    put_in_queue(world, "perera", Stage.IN_TREATMENT)
+    first = call(world)
+    call(world, "perera", student="leela")
+    db.session.commit()
+    before = db.session.scalar(select(func.max(Change.seq)))
+    end_call(first.id, version=first.version, actor=world.user("silva"))
+    db.session.commit()
+    topics = set(db.session.scalars(select(Change.topic).where(Change.seq > before)))
+    assert {f"person:{world.people['kamal']}", f"person:{world.people['leela']}"} <= topics
+
+
+def test_every_act_is_audited_and_nudges_whoever_shows_it(session, world):
     put_in_queue(world, "fernando", Stage.IN_TREATMENT)
     prado = second_supervisor(world)
     db.session.commit()
@@ -235,7 +248,7 @@ def test_every_act_is_audited_and_nudges_both_topics(session, world):
         made = act(made)
         db.session.commit()
         topics = set(db.session.scalars(select(Change.topic).where(Change.seq > before)))
-        assert topics == {f"calls:{restorative}", f"queue:{restorative}"}
+        assert topics == {f"calls:{restorative}", f"queue:{restorative}", f"person:{world.people['kamal']}"}
     made = call(world)
     withdraw_call(made.id, version=made.version, actor=world.user("kamal"))
     told = db.session.scalars(select(AuditEvent.act).where(AuditEvent.act.like("call.%")).order_by(AuditEvent.id)).all()

@@ -132,7 +132,8 @@ def test_an_alert_reaches_the_boards_that_show_the_patient(world, session):
     session.flush()
     latex = add_alert(fernando, kind=AlertKind.ALLERGY, severity=Severity.CRITICAL, label="Latex", actor=silva)
     session.commit()
-    assert session.execute(select(Change.topic)).scalars().all() == [f"queue:{visit.department_id}"]
+    told = [f"queue:{visit.department_id}", f"person:{visit.student_id}"]
+    assert session.execute(select(Change.topic).order_by(Change.seq)).scalars().all() == told
     with pytest.raises(DomainError, match="already among the alerts"):
         add_alert(fernando, kind=AlertKind.ALLERGY, severity=Severity.NOTE, label="latex", actor=silva)
     assert end_alert(world.patient("perera"), alert_id=latex.id, reason="No", actor=silva) is None

@@ -164,7 +164,11 @@ def test_check_in_gives_a_ticket_of_department_and_day(world, noon, session):
         "Nimali Fernando was checked in with ticket A-001",
         world.patients["fernando"],
     )
-    assert set(session.info["nudges"]) == {f"queue:{number}" for number in world.departments.values()}
+    students = {world.visit(name).student_id for name in ("fernando", "perera", "wu")} - {None}
+    assert set(session.info["nudges"]) == {
+        *(f"queue:{number}" for number in world.departments.values()),
+        *(f"person:{number}" for number in students),
+    }
 
 
 @pytest.mark.parametrize("hours", [-11, 11])

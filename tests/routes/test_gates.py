@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import func, select
@@ -138,7 +139,7 @@ class TestTheVisit:
 
     def test_the_region_answers_only_what_is_new(self, browser_of, scene):
         at, kamal = scene(), browser_of("kamal")
-        region = re.search(r'hx-get="(/visits/\d+/standing\?since=\d+)"', kamal.get(at).text)[1]
+        region = unescape(re.search(r'hx-get="(/visits/\d+/standing\?since=\d+&amp;own=1)"', kamal.get(at).text)[1])
         assert kamal.get(region, htmx=True).status_code == 204
         assert kamal.get(f"{at}/standing?since=7", htmx=True).status_code == 200
 

@@ -64,7 +64,7 @@ def approve(kind: str, item_id: int) -> ResponseReturnValue:
     """Approve an item as it was shown."""
     item = _item(kind, item_id)
     form = ApproveForm(request.form).checked()
-    reason = form.reason.data if _facts(item)["exception"] else ""
+    reason = form.reason.data if form.reason.data and _facts(item)["exception"] else ""
     KINDS[kind].approve(item.id, version=form.version.data, reason=reason, actor=current_user)
     return htmx.go_to(url_for("approvals.index"), say=f"Approved: {item.sentence}")
 

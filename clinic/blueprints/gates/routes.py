@@ -22,7 +22,7 @@ from clinic.operations import gates as operations
 from clinic.queries import evaluations, gates, unapproved
 from clinic.queries.chart import charted_for
 from clinic.queries.history import reviewed_on
-from clinic.queries.live import care_topics
+from clinic.queries.live import care_topics, own_topics
 from clinic.queries.patients import patient_for
 
 bp = Blueprint("gates", __name__)
@@ -42,7 +42,7 @@ def visit(visit_id: int) -> ResponseReturnValue:
 @requires(Permission.OPEN_PATIENT, background=True)
 def standing(visit_id: int) -> ResponseReturnValue:
     """Where the visit stands, as a region; 204 while nothing has changed since it was drawn."""
-    if request.args.get("since", type=int) == _newest():
+    if request.args.get("since", type=int) == _newest(is_own="own" in request.args):
         return "", 204
     return render_template("gates/_standing.html", **_standing(visit_id))
 
@@ -246,14 +246,16 @@ def _approved_by_pin(gate: Gate, form: HereForm) -> bool:
     return True
 
 
-def _newest() -> int:
-    return live.newest(care_topics(current_user))
+def _newest(*, is_own: bool) -> int:
+    """Whoever treats hears of their own visits, others of the departments' queues."""
+    return live.newest((own_topics if is_own else care_topics)(current_user))
 
 
 def _standing(visit_id: int) -> dict[str, Any]:
     """What the visit's page shows; `seen` is read before the rest."""
-    seen = _newest()
+    own, others = _newest(is_own=True), _newest(is_own=False)
     found = gates.visit_seen(current_user, visit_id) or abort(404)
+    is_own = found.student_id == current_user.id
     clinical = may(current_user, Permission.VIEW_CHART)
     evaluates = evaluations.side_of(current_user, found)
     return {
@@ -270,7 +272,8 @@ def _standing(visit_id: int) -> dict[str, Any]:
         and gates.visit_to_prepare(current_user, visit_id) is not None,
         "start_stages": operations.START_STAGES,
         "dismiss_stages": operations.DISMISS_STAGES,
-        "seen": seen,
+        "is_own": is_own,
+        "seen": own if is_own else others,
     }
 
 

@@ -16,7 +16,7 @@ from clinic.forms import VersionForm
 from clinic.models import CallReason, Role, Stage, SupervisorCall
 from clinic.operations import calls, queue
 from clinic.queries.calls import call_for, calls_for, colleagues_of
-from clinic.queries.live import care_topics
+from clinic.queries.live import care_topics, own_topics
 from clinic.queries.queue import entry_for, free_chairs, row_for
 from clinic.queries.queue_rows import Row
 
@@ -200,7 +200,8 @@ def _calls() -> dict[str, object]:
 
 def _newest() -> int:
     """The newest change the viewer may hear of; read before the data, so that nothing is missed in between."""
-    return live.newest(care_topics(current_user))
+    is_student = current_user.role is Role.STUDENT  # who hears of what is theirs, and not of a whole department
+    return live.newest((own_topics if is_student else care_topics)(current_user))
 
 
 def _unless_unchanged(template: str, variables: Callable[[], dict[str, object]]) -> ResponseReturnValue:
