@@ -8,6 +8,7 @@ is closed, and the browser asks again for what it may hear now.
 
 import json
 import logging
+import random
 import socket
 import threading
 import time
@@ -35,6 +36,8 @@ LONGEST_PAUSE = 4.0  # seconds between two tries while the database is away
 KEPT = 5000  # changes kept in memory for browsers that come back
 PER_OWNER = 3  # streams of one session or display in one process
 PAUSE = 1.0  # seconds between two words about changes: where much changes at once, a page asks anew once for all of it
+# Seconds for each open stream, and at most, over which a change is told: who is told at once asks at once.
+SPREAD, WIDEST = 0.005, 0.3
 CATCH_UP = 2.0  # seconds in which this process may still be behind what the browser has seen from another one
 
 
@@ -59,6 +62,7 @@ class Stream:
         self._beat_at = self._opened
         self._greeted = False
         self._next_at = self._opened  # when there may be word of changes again
+        self._is_due = False  # whether that is decided for the change that is to be told
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -90,7 +94,8 @@ class Stream:
         if not self._greeted:
             self._greeted = True  # the first bytes leave at once: proxies and browsers then know that this is a stream
             return f"retry: 1000\n{self._beat()}"
-        if newest is not None and newest != self.last and at >= self._next_at:
+        if newest is not None and newest != self.last and at >= self._due(at):
+            self._is_due = False
             ahead = self.last is not None and self.last > newest
             if self.last is None or self.last < self.hub.floor or (ahead and self._is_lost(at)):
                 self.last = newest
@@ -102,6 +107,13 @@ class Stream:
                     self._next_at = at + PAUSE
                     return "".join(_event(f"{kind}:changed", seq, data) for seq, kind, data in events)
         return self._beat() if at >= self._beat_at else None
+
+    def _due(self, at: float) -> float:
+        """When what is new is told."""
+        if not self._is_due:
+            spread = min(SPREAD * len(self.hub.streams), WIDEST)
+            self._next_at, self._is_due = max(self._next_at, at + random.random() * spread), True  # noqa: S311
+        return self._next_at
 
     def _is_lost(self, at: float) -> bool:
         """The browser has seen more than there is: the database was restored from a backup."""

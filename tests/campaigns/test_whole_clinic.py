@@ -235,9 +235,10 @@ class Someone(threading.Thread):
         if body is not None:
             headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.clinic.server.url}
         began = time.monotonic()
-        if (
-            self.line is None or began - self.asked > 60
-        ):  # a browser knows which of its connections was closed meanwhile
+        if self.line and began - self.asked > 60:  # a browser knows which of its connections was closed meanwhile
+            self.line.close()
+            self.line = None
+        if self.line is None:
             self.line = http.client.HTTPConnection("127.0.0.1", self.clinic.server.port, timeout=60)
         self.asked = began
         self.line.request(method, path, body, headers)
@@ -254,9 +255,10 @@ class Someone(threading.Thread):
             try:
                 self.listener.connect()
                 return
-            except (Refused, OSError):
+            except (Refused, OSError) as error:
+                why = repr(error)
                 time.sleep(0.1)
-        raise AssertionError("no process takes the stream")
+        raise AssertionError(f"no process takes the stream: {why}")
 
 
 class Over(Exception):
@@ -313,8 +315,12 @@ class Student(Someone):
         waits = select(Gate.id).where(Gate.visit_id == visit_id, Gate.status == GateStatus.PENDING)
         self.get("/visits/N", f"/visits/{visit_id}")
         self.look()
+        looks = 0
         while self.clinic.ask(lambda: db.session.scalar(waits)) is not None:
             self.look()
+            looks += 1
+            if looks % 20 == 0:  # a terminal that nobody touches for minutes would lock
+                self.get("/visits/N", f"/visits/{visit_id}")
 
     def chart(self, patient_id: int, tooth: int) -> None:
         seen = self.clinic.ask(lambda: stroke_of(patient_id))
