@@ -85,7 +85,7 @@ def _things(viewer: User, gate: Gate, shown: dict[str, Any]) -> list[Thing]:
 
 
 def _drawing(viewer: User, gate: Gate) -> drawing.Drawing | None:
-    _before, after, changes = gates.changes_of(gate.visit)
+    after, changes = gates.changes_of(gate.visit)
     if not changes:
         return None
     whole = overlaid(after, changes)

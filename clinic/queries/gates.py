@@ -302,10 +302,11 @@ class Piece:
 
 
 def pieces_of(visit: Visit) -> list[Piece]:
-    """What a visit changed: strokes on the chart as a difference, notes, plans, documents, material. Eighteen queries at most."""
+    """What a visit changed: strokes on the chart as a difference, notes, plans, documents, material. Seventeen queries at most."""
     if visit.arrived_at is None:
         return []
-    found = [*_chart_changes(visit), *_notes(visit), *_plans(visit), *_documents(visit), *_materials(visit)]
+    ends = ends_of(visit)
+    found = [*_chart_changes(visit, ends), *_notes(visit), *_plans(visit, ends), *_documents(visit), *_materials(visit)]
     wanted = {person for _subject, _digest, _words, people, by, _stands in found for person in (*people, by)}
     known = {
         row.id: row
@@ -341,28 +342,34 @@ def ends_of(visit: Visit) -> datetime | None:
     )
 
 
-def changes_of(visit: Visit) -> tuple[Mouth, Mouth, list[versions.Change]]:
-    """The mouth before and after a visit, and what became of what in between."""
-    ends = ends_of(visit)
-    strokes = select(func.max(ChartEntry.stroke)).where(ChartEntry.patient_id == visit.patient_id)
-    first = db.session.scalar(strokes.where(ChartEntry.entered_at < visit.arrived_at)) or 0
-    last = db.session.scalar(strokes.where(ChartEntry.entered_at < ends) if ends else strokes) or 0
-    after = charts.mouth_of(visit.patient_id, upto=last)
-    if last <= first:
-        return after, after, []
-    before = charts.mouth_of(visit.patient_id, upto=first)
-    changes = [each for each in versions.difference(before, after) if not each.is_only_said_again]
-    return before, after, changes
+def _strokes_of(visit: Visit, ends: datetime | None) -> tuple[int, int]:
+    """The last stroke on the chart before a visit, and the last one of it. One query."""
+    stroke = ChartEntry.stroke
+    of_it = func.max(case((ChartEntry.entered_at < ends, stroke))) if ends else func.max(stroke)
+    before = func.max(case((ChartEntry.entered_at < visit.arrived_at, stroke)))
+    first, last = db.session.execute(select(before, of_it).where(ChartEntry.patient_id == visit.patient_id)).one()
+    return first or 0, last or 0
 
 
-def _chart_changes(visit: Visit) -> list[Found]:
-    _before, _after, changes = changes_of(visit)
+def changes_of(visit: Visit) -> tuple[Mouth, list[versions.Change]]:
+    """The mouth after a visit, and what became of what in it."""
+    return _changed(visit, *_strokes_of(visit, ends_of(visit)))
+
+
+def _changed(visit: Visit, first: int, last: int) -> tuple[Mouth, list[versions.Change]]:
+    before, after = (charts.mouth_of(visit.patient_id, upto=stroke) for stroke in (first, last))
+    return after, [each for each in versions.difference(before, after) if not each.is_only_said_again]
+
+
+def _chart_changes(visit: Visit, ends: datetime | None) -> list[Found]:
+    strokes = _strokes_of(visit, ends)
+    changes = _changed(visit, *strokes)[1] if strokes[0] < strokes[1] else []
     if not changes:
         return []
     threads = {entry.thread for change in changes for entry in change.entries}
     thread = func.coalesce(ChartEntry.first_id, ChartEntry.id)
     written = [ChartEntry.patient_id == visit.patient_id, ChartEntry.entered_at >= visit.arrived_at]
-    if ends := ends_of(visit):
+    if ends:
         written.append(ChartEntry.entered_at < ends)
     rows = select(thread, ChartEntry.entered_by_id, ChartEntry.performer_id).where(*written).order_by(ChartEntry.id)
     people: dict[int, set[int]] = {}
@@ -409,9 +416,8 @@ def _notes(visit: Visit) -> list[Found]:
     ]
 
 
-def _plans(visit: Visit) -> list[Found]:
+def _plans(visit: Visit, ends: datetime | None) -> list[Found]:
     """What stands of the patient's plans that was sent or accepted in the visit. It is decided by itself, so it is nobody's here."""
-    ends = ends_of(visit)
 
     def within(at: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
         return at >= visit.arrived_at if ends is None else and_(at >= visit.arrived_at, at < ends)

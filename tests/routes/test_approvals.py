@@ -139,7 +139,12 @@ class TestTheInbox:
             return re.sub(r'name="csrf_token" value="\w+"|data-now="[^"]+"', "", html)
 
         silva = browser_of("silva")
-        assert plain(silva.get("/approvals/list").text).strip() in plain(silva.get("/approvals").text)
+        region, mark, number = plain(silva.get("/approvals/list").text).partition('<span id="approvals-waiting"')
+        page = plain(silva.get("/approvals").text)
+        assert region.strip() in page
+        assert mark + number.replace(' hx-swap-oob="outerMorph"', "").strip() in page
+        assert "/approvals/waiting" not in page
+        assert "/approvals/waiting" in silva.get("/supervision").text
 
     def test_the_region_answers_204_until_something_changes(self, asked, world, browser_of):
         silva = browser_of("silva")

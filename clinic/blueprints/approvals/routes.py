@@ -31,10 +31,10 @@ def index() -> ResponseReturnValue:
 @bp.get("/list")
 @requires(Permission.APPROVE, background=True)
 def rows() -> ResponseReturnValue:
-    """The inbox as a region; 204 while nothing has changed since it was drawn."""
+    """The inbox as a region, and its number in the navigation; 204 while nothing has changed since it was drawn."""
     if request.args.get("since", type=int) == _newest():
         return "", 204
-    return render_template("approvals/_list.html", **_listed())
+    return render_template("approvals/_anew.html", **_listed())
 
 
 @bp.get("/waiting")
