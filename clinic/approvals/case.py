@@ -44,7 +44,7 @@ def _item(case: Case, *, outcome: str = "") -> Item:
         asked_by=case.student.name,
         since=case.submitted_at or case.opened_at,
         row=case,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

@@ -83,7 +83,7 @@ def _item(sign_off: SignOff, *, outcome: str = "") -> Item:
         asked_by=sign_off.asked_by.name,
         since=sign_off.asked_at,
         row=sign_off,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

@@ -55,7 +55,7 @@ def _item(gate: Gate, *, version: int = 0, outcome: str = "") -> Item:
         since=since,
         row=gate,
         is_alone=True,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

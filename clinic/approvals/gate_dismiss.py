@@ -23,7 +23,7 @@ def items(viewer: User) -> list[Item]:
 def item(viewer: User, gate_id: int) -> Item | None:
     """One dismissal that is the viewer's to decide, or was."""
     gate = gates.decidable_gate(viewer, gate_id, GateKind.DISMISS)
-    return item_of(gate, outcome=outcome_of(viewer, gate)) if gate else None
+    return item_of(gate, why=lambda: outcome_of(viewer, gate)) if gate else None
 
 
 def facts(viewer: User, item: Item) -> dict[str, Any]:

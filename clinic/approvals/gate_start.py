@@ -1,5 +1,6 @@
 """Starts as they wait for the supervisor who decides: shown is exactly what the student made sure of."""
 
+from collections.abc import Callable
 from typing import Any
 
 from clinic.approvals.kind import Item, Kind
@@ -19,7 +20,7 @@ def items(viewer: User) -> list[Item]:
 def item(viewer: User, gate_id: int) -> Item | None:
     """One start that is the viewer's to decide, or was."""
     gate = gates.decidable_gate(viewer, gate_id, GateKind.START)
-    return item_of(gate, outcome=outcome_of(viewer, gate)) if gate else None
+    return item_of(gate, why=lambda: outcome_of(viewer, gate)) if gate else None
 
 
 def facts(viewer: User, item: Item) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def outcome_of(viewer: User, gate: Gate) -> str:
     return how_it_stands(gate) + (f" “{gate.reason}”" if gate.reason else "")
 
 
-def item_of(gate: Gate, *, outcome: str = "") -> Item:
+def item_of(gate: Gate, *, why: Callable[[], str] = str) -> Item:
     patient, is_start = gate.patient, gate.kind is GateKind.START
     shown = gates.shown_of(gate)
     what = "; ".join(each["words"] for each in shown["items"]) or shown["done"] if is_start else ""
@@ -77,7 +78,7 @@ def item_of(gate: Gate, *, outcome: str = "") -> Item:
         since=gate.prepared_at,
         row=gate,
         is_alone=guarded,
-        outcome=outcome,
+        why=why,
     )
 
 

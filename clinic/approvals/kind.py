@@ -1,8 +1,9 @@
 """The seam between the inbox and what is approved in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Select
@@ -34,9 +35,12 @@ class Item:
     is_urgent: bool = False
     is_alone: bool = False  # cannot be undone: opened and approved by itself, never together with others
     is_opened: bool = False  # whether the approver has looked at this version
-    outcome: str = (
-        ""  # why there is nothing to decide: who decided what, and when; empty while it waits for the approver
-    )
+    why: Callable[[], str] = field(default=str, compare=False)  # `outcome`, when somebody wants to know
+
+    @cached_property
+    def outcome(self) -> str:
+        """Why there is nothing to decide: who decided what, and when; empty while it waits for the approver."""
+        return self.why()
 
     @property
     def key(self) -> str:

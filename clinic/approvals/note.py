@@ -56,7 +56,7 @@ def _item(note: Note, *, outcome: str = "") -> Item:
         asked_by=note.author.name,
         since=note.signed_at,
         row=note,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

@@ -55,7 +55,7 @@ def _item(plan: Plan, *, outcome: str = "") -> Item:
         asked_by=last.sent_by.name,
         since=last.sent_at,
         row=plan,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

@@ -56,7 +56,7 @@ def _item(document: Document, *, outcome: str = "") -> Item:
         since=since,
         row=document,
         is_alone=True,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

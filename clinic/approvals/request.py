@@ -69,7 +69,7 @@ def _item(request: Request, *, is_seen: bool, outcome: str = "") -> Item:
         since=request.asked_at,
         due=request.expires_at,
         row=request,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

@@ -48,7 +48,7 @@ def _item(task: CaseTask, *, outcome: str = "") -> Item:
         asked_by=author.name,
         since=task.completed_at or case.opened_at,
         row=task,
-        outcome=outcome,
+        why=lambda: outcome,
     )
 
 

@@ -120,7 +120,7 @@ def timeline_of(
     for rank, source in enumerate(SOURCES):
         if source.kind not in kinds:
             continue
-        row = source.rows(viewer, patient_id).where(seen).subquery()
+        row = source.rows(viewer, patient_id).subquery()
         found = select(row.c.at, literal(rank).label("rank"), row.c.id)
         if upto is not None:
             found = found.where(row.c.at < upto)
@@ -132,7 +132,7 @@ def timeline_of(
         return Timeline([])
     together = union_all(*parts).subquery()
     order = (together.c.at.desc(), together.c.rank.desc(), together.c.id.desc())
-    rows = db.session.execute(select(together).order_by(*order).limit(SIZE + 1)).all()
+    rows = db.session.execute(select(together).where(seen).order_by(*order).limit(SIZE + 1)).all()
     places = [Place(row.at, row.rank, row.id) for row in rows[:SIZE]]
     return Timeline(_told(viewer, patient_id, places), places[-1] if len(rows) > SIZE else None)
 
