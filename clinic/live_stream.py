@@ -38,9 +38,8 @@ PER_OWNER = 3  # streams of one session or display in one process
 PAUSE = 1.0  # seconds between two words about changes: where much changes at once, a page asks anew once for all of it
 # Seconds for each open stream, and at most, over which a change is told: who is told at once asks at once.
 SPREAD, WIDEST = 0.005, 0.3
-CALMER = (
-    2  # times as long, both, for whoever hears what waits for approval: it is of a whole department, and many decide it
-)
+# The same of whoever hears what waits for approval: that is of a whole department, and dear to show.
+DECIDING_PAUSE, DECIDING_SPREAD, DECIDING_WIDEST = 2.0, 0.05, 1.5
 CATCH_UP = 2.0  # seconds in which this process may still be behind what the browser has seen from another one
 
 
@@ -60,7 +59,7 @@ class Stream:
         self.topics = frozenset(topics)
         self.last = last
         self.closed = False
-        self._calm = CALMER if any(topic.startswith("approvals:") for topic in topics) else 1
+        self._decides = any(topic.startswith("approvals:") for topic in topics)
         self._wire = wire
         self._opened = time.monotonic()
         self._beat_at = self._opened
@@ -108,14 +107,15 @@ class Stream:
                 events = self.hub.since(self.last, self.topics)
                 self.last = newest
                 if events:
-                    self._next_at = at + PAUSE * self._calm
+                    self._next_at = at + (DECIDING_PAUSE if self._decides else PAUSE)
                     return "".join(_event(f"{kind}:changed", seq, data) for seq, kind, data in events)
         return self._beat() if at >= self._beat_at else None
 
     def _due(self, at: float) -> float:
         """When what is new is told."""
         if not self._is_due:
-            spread = min(SPREAD * len(self.hub.streams), WIDEST) * self._calm
+            each, widest = (DECIDING_SPREAD, DECIDING_WIDEST) if self._decides else (SPREAD, WIDEST)
+            spread = min(each * len(self.hub.streams), widest)
             self._next_at, self._is_due = max(self._next_at, at + random.random() * spread), True  # noqa: S311
         return self._next_at
 
