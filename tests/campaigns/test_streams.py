@@ -273,6 +273,7 @@ def test_a_killed_server_started_again_goes_on_where_everybody_was(server):
     until = time.monotonic() + 20
     while len(listener.events) < 2 and time.monotonic() < until:
         assert listener.hear(0.5)
+    listener.hear(1.5)  # nothing more comes
     listener.drop()
     assert [seq for seq, _, _ in listener.events] == [start + 1, newest]
 

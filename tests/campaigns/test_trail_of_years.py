@@ -140,17 +140,19 @@ def test_it_takes_an_index_and_few_rows(years, name):
 )
 def test_a_page_comes_within_two_seconds(years, path, record_property):
     adel = Person(years.app, years.world.people["adel"])
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        answer = adel.get(path)
-        took.append(time.perf_counter() - began)
-        assert answer.status_code == 200
+    rounds: list[list[float]] = [[], []]  # the machine may stand still in one of them
+    for took in rounds:
+        for _ in range(5):
+            began = time.perf_counter()
+            answer = adel.get(path)
+            took.append(time.perf_counter() - began)
+            assert answer.status_code == 200
+    took = min(rounds, key=max)
     record_property("seconds", [round(one, 3) for one in took])
     print(
         f"\n{EVENTS:,} events, {path}: least {min(took):.3f} s, median {statistics.median(took):.3f} s, most {max(took):.3f} s"
     )
-    assert statistics.median(took) <= SECONDS  # the machine may stand still for one of them
+    assert max(took) <= SECONDS
 
 
 def test_the_whole_trail_leaves_as_a_file(years):
