@@ -22,6 +22,7 @@ from clinic import (
     security,
     sessions,
     trail,
+    way,
 )
 from clinic.config import Config
 from clinic.extensions import compress, db, login_manager, migrate
@@ -98,6 +99,7 @@ def create_app(config: Config) -> Flask:
     login_manager.request_loader(lambda _request: sessions.current_user_or_none())
     compress.init_app(app)
     live_stream.init_app(app)
+    way.init_app(app)
     access.init_app(app)
     security.init_app(app)
     errors.init_app(app)

@@ -25,6 +25,8 @@ from botocore.handlers import add_expect_header
 from flask import current_app
 from urllib3.exceptions import HTTPError
 
+from clinic.way import Way
+
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 IN_MEMORY = 2  # parts of a file on its way in
 AHEAD = 2  # parts of a file on its way out that are asked for while one is handed out
@@ -251,11 +253,12 @@ class _Part:
     Handed over whole it would have to leave within three seconds: the client gives one piece as long as a connection.
     """
 
-    def __init__(self, body: bytearray) -> None:
-        self._body, self._at = memoryview(body), 0
+    def __init__(self, body: bytearray, way: Way) -> None:
+        self._body, self._at, self._way = memoryview(body), 0, way
         self.signed = ""
 
     def read(self, _size: int = -1) -> memoryview:
+        self._way.give()
         piece = self._body[self._at : self._at + PIECE]
         self._at += len(piece)
         return piece
@@ -286,6 +289,7 @@ class _Line:
     def __init__(self) -> None:
         self.files: set[Incoming] = set()  # those of more than one part
         self.turn = threading.Lock()
+        self.hashing = threading.Lock()
 
 
 class Incoming:
@@ -299,6 +303,7 @@ class Incoming:
         self.key, self.most, self.size, self.is_finished = key, most, 0, False
         self._client, self._bucket = client(), _bucket()  # a part is sent by a thread without an application
         self._line: _Line = current_app.extensions.setdefault("chairside_store_line", _Line())
+        self._way: Way = current_app.extensions.setdefault("way", Way())
         self._filling = bytearray()
         self._whole = hashlib.sha256()
         self._digests: list[str] = []
@@ -323,7 +328,8 @@ class Incoming:
         self.size += len(data)
         if self.size > self.most:
             raise TooLarge
-        self._whole.update(data)
+        with self._line.hashing if len(self._line.files) > 1 else nullcontext():
+            self._whole.update(data)
         rest = memoryview(data)
         while rest:
             if len(self._filling) == PART:
@@ -395,7 +401,7 @@ class Incoming:
             self._wait()
 
     def _sent(self, number: int, body: bytearray) -> tuple[str, str]:
-        part = _Part(body)
+        part = _Part(body, self._way)
         with self._line.turn if len(self._line.files) > 1 else nullcontext(), _asking(self.key):
             answer = self._client.upload_part(
                 Bucket=self._bucket, Key=self.key, UploadId=self._upload, PartNumber=number, Body=part

@@ -5,8 +5,10 @@ import re
 import struct
 import zlib
 from typing import Any
+from urllib.parse import urlencode
 
 from clinic import storage
+from clinic.blueprints.documents.receiving import BARE
 from clinic.extensions import db
 from clinic.models import Category, Document
 from clinic.operations.documents import Content, Said, begin_document, finish_document
@@ -79,20 +81,32 @@ def upload_address(person: Person, patient_id: int) -> str:
     return found[1].replace("&amp;", "&")
 
 
-def send(person: Person, address: str, body: bytes, name: str = "36.png", headers: Any = None, **fields: Any) -> Any:
-    """Send a file as a form without JavaScript does."""
+def packed(body: bytes, name: str, *, by_script: bool = False, **fields: Any) -> tuple[dict[str, str], bytes]:
+    """A file behind the fields of its form, as the script of our pages sends it or as a browser does without: the headers, and the body."""
+    if by_script:
+        head = urlencode(fields | {"file": name}, errors="surrogatepass").encode()
+        return {"Content-Type": BARE, "X-Fields": str(len(head))}, head + body
     parts = [(f'name="{field}"', str(value).encode()) for field, value in fields.items()]
     parts.append((f'name="file"; filename="{name}"', body))
     sent = b"".join(
         b"--edge\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (head.encode(), value) for head, value in parts
     )
+    return {"Content-Type": "multipart/form-data; boundary=edge"}, sent + b"--edge--\r\n"
+
+
+def send(
+    person: Person,
+    address: str,
+    body: bytes,
+    name: str = "36.png",
+    headers: Any = None,
+    by_script: bool = False,
+    **fields: Any,
+) -> Any:
+    """Send a file as a form without JavaScript does, or as our script does."""
+    needed, sent = packed(body, name, by_script=by_script, **fields)
     with person.app.app_context():
-        return person.client.post(
-            address,
-            data=sent + b"--edge--\r\n",
-            content_type="multipart/form-data; boundary=edge",
-            headers=headers or {},
-        )
+        return person.client.post(address, data=sent, headers=needed | (headers or {}))
 
 
 def newest() -> Document:

@@ -36,7 +36,7 @@ from clinic.queries.documents import stored_of
 from clinic.storage import PART
 from tests.campaigns.browserless import RemotePerson
 from tests.conftest import with_own_account
-from tests.filed import PDF, file_document
+from tests.filed import PDF, file_document, packed
 from tests.servers import KEYS, Server
 from tests.services import MariaDB, ObjectStore
 from tests.soak import daily_seed, share
@@ -150,7 +150,7 @@ class Upload(threading.Thread):
         super().__init__(daemon=True)
         self.rig, self.body, self.at, self.hangs_up = rig, body, at, hangs_up
         rig.asked += 1
-        number = f"n{rig.asked}"
+        number, self.by_script = f"n{rig.asked}", rig.asked % 5 > 1
         self.path = f"{rig.path}?ticket={rig.ticket}&file={number}"
         self.once = hashlib.sha256(f"{unquote(rig.ticket)} {number}".encode()).hexdigest()
         self.digest = hashlib.sha256(body).hexdigest()
@@ -170,12 +170,10 @@ class Upload(threading.Thread):
             self.took = time.monotonic() - began
 
     def _send(self) -> None:
-        head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
-        sent = head + self.body + b"\r\n--edge--\r\n"
-        request = (
-            f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {self.rig.visitor.cookie}\r\n"
-            f"Content-Type: multipart/form-data; boundary=edge\r\nContent-Length: {len(sent)}\r\n\r\n"
-        ).encode()
+        headers, sent = packed(self.body, "a.pdf", by_script=self.by_script)
+        headers |= {"Host": "127.0.0.1", "Cookie": self.rig.visitor.cookie, "Content-Length": str(len(sent))}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        request = f"POST {self.path} HTTP/1.1\r\n{lines}\r\n".encode()
         with socket.create_connection(("127.0.0.1", self.rig.server.port), timeout=120) as wire:
             wire.sendall(request)
             at = min(self.at, len(sent))

@@ -31,7 +31,7 @@ from clinic.models import Document
 from clinic.storage import PART
 from tests.campaigns.browserless import RemotePerson
 from tests.campaigns.test_documents_faults import Rig, Upload, pdf
-from tests.filed import file_document, png
+from tests.filed import file_document, packed, png
 from tests.soak import daily_seed, share
 
 pytestmark = [
@@ -48,9 +48,7 @@ LARGE = int(os.environ.get("LARGE_MIB", "1024")) * MIB  # bytes of the file of t
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 WINDOW = float(os.environ.get("WINDOW", "12"))  # seconds of pages that are timed
 HANGS, SLOW, PER_SECOND = 20, 20, 1000
-EDGE = b"----WebKitFormBoundaryq2Lw0Zt8XrB4mKsV"  # as long as a browser's: the server looks for a short one five times as long
-HEAD = b'--%s\r\nContent-Disposition: form-data; name="file"; filename="volume.dcm"\r\n\r\n' % EDGE
-TAIL = b"\r\n--%s--\r\n" % EDGE
+HEADERS, HEAD = packed(b"", "volume.dcm", by_script=True)
 NUMBERS = itertools.count()
 
 
@@ -85,23 +83,22 @@ class Volume:
 # --- one file, up and down --------------------------------------------------------------------------------------------
 
 
+def begun(rig: Rig, size: int) -> bytes:
+    """All that comes before the `size` bytes of a file."""
+    named = HEADERS | {"Host": "127.0.0.1", "Cookie": rig.visitor.cookie, "Content-Length": str(len(HEAD) + size)}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    return f"POST {rig.path}?ticket={rig.ticket}&file=l{next(NUMBERS)} HTTP/1.1\r\n{lines}\r\n".encode() + HEAD
+
+
 def send(rig: Rig, volume: Volume, stop: threading.Event | None = None) -> str:
     """Send it as a browser does. Answers the address of the new document; an empty text when told to stop, which hangs up."""
-    number = next(NUMBERS)
     with socket.create_connection(("127.0.0.1", rig.server.port), timeout=300) as wire:
-        length = len(HEAD) + volume.size + len(TAIL)
-        wire.sendall(
-            f"POST {rig.path}?ticket={rig.ticket}&file=l{number} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Cookie: {rig.visitor.cookie}\r\nContent-Type: multipart/form-data; boundary={EDGE.decode()}\r\n"
-            f"Content-Length: {length}\r\n\r\n".encode()
-            + HEAD
-        )
+        wire.sendall(begun(rig, volume.size))
         with suppress(BrokenPipeError, ConnectionResetError):  # there is an answer all the same
             for piece in volume.pieces():
                 if stop and stop.is_set():
                     return ""
                 wire.sendall(piece)
-            wire.sendall(TAIL)
         answer = HTTPResponse(wire, method="POST")
         answer.begin()
         text = answer.read()
@@ -459,12 +456,7 @@ def slow_people(rig: Rig, page: str) -> Iterator[dict[str, int]]:
     senders, readers = [], []
     for _ in range(SLOW):
         wire = socket.create_connection(("127.0.0.1", rig.server.port), timeout=30)
-        wire.sendall(
-            f"POST {rig.path}?ticket={rig.ticket}&file=l{next(NUMBERS)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Cookie: {rig.visitor.cookie}\r\nContent-Type: multipart/form-data; boundary={EDGE.decode()}\r\n"
-            f"Content-Length: {10 * MIB}\r\n\r\n".encode()
-            + HEAD
-        )
+        wire.sendall(begun(rig, 10 * MIB))
         senders.append(wire)
         wire = socket.socket()
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

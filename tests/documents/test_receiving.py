@@ -4,6 +4,7 @@ import pytest
 
 from clinic.blueprints.documents import receiving
 from clinic.blueprints.documents.receiving import QUICK, SLOW, _AsItComes
+from clinic.way import Way
 
 
 def test_what_comes_slowly_is_passed_on_soon(monkeypatch):
@@ -19,7 +20,7 @@ def test_what_comes_slowly_is_passed_on_soon(monkeypatch):
 
     monkeypatch.setattr(receiving.time, "monotonic", lambda: clock[0])
     line = Line()
-    body = _AsItComes(line)
+    body = _AsItComes(line, Way())
     for line.a_second in (10**9, 10**9, 1000, 1000, 1000, 10**9, 10**9):
         assert len(body.read(QUICK)) == asked[-1]
     assert asked == [SLOW, QUICK, QUICK, SLOW, SLOW, SLOW, QUICK]

@@ -15,7 +15,7 @@ from clinic.extensions import db
 from clinic.models import AuditEvent, AuthSession, Category, Document, DocumentStatus, Projection, Setting
 from clinic.operations.documents import Content, Said, ask_purge, begin_document, delete_document, quarantine_document
 from clinic.storage import PART
-from tests.filed import PDF, file_document, newest, png, send, upload_address
+from tests.filed import PDF, file_document, newest, packed, png, send, upload_address
 from tests.person import Person
 from tests.routes.test_glass import glass_of
 from tests.stores import kept_in
@@ -59,11 +59,15 @@ def row(app, number=None) -> Document:
         return found
 
 
+BOTH_WAYS = pytest.mark.parametrize("by_script", [False, True], ids=["as a form", "by our script"])
+
+
 class TestUpload:
-    def test_a_file_goes_into_the_record(self, app, kamal, kept, fernando):
+    @BOTH_WAYS
+    def test_a_file_goes_into_the_record(self, app, kamal, kept, fernando, by_script):
         body = png(16, 12)
         fields = {"category": "radiograph", "projection": "bitewing", "teeth": "36, 37", "taken_on": "3 Apr 2026"}
-        answer = send(kamal, upload_address(kamal, fernando), body, "left.png", **fields)
+        answer = send(kamal, upload_address(kamal, fernando), body, "left.png", by_script=by_script, **fields)
         assert answer.status_code == 303, answer.text
         document = row(app)
         assert document.status is DocumentStatus.AVAILABLE
@@ -83,9 +87,10 @@ class TestUpload:
         assert "document.add" in acts
         assert "read.documents.file" in acts
 
-    def test_many_parts(self, app, kamal, kept, fernando):
+    @BOTH_WAYS
+    def test_many_parts(self, app, kamal, kept, fernando, by_script):
         long = PDF[:-6] + b"%" + b"x" * (2 * PART) + b"\n%%EOF\n"
-        answer = send(kamal, upload_address(kamal, fernando), long, "long.pdf")
+        answer = send(kamal, upload_address(kamal, fernando), long, "long.pdf", by_script=by_script)
         assert answer.status_code == 303, answer.text
         document = row(app)
         assert len(document.parts.split()) == 3
@@ -148,6 +153,60 @@ class TestUpload:
         with app.app_context():
             assert storage.size_of(document.key) is None
 
+    @pytest.mark.parametrize("left_out", [1, 600, 700, 728])
+    def test_what_our_script_sent_and_was_cut_off_is_no_document(self, app, kamal, kept, fernando, left_out):
+        """In the file, and in the fields before it."""
+        needed, whole = packed(
+            b"\0" * 128 + b"DICM\x02\0\0\0UL\x04\0" + b"x" * 500, "a.dcm", by_script=True, category="scan"
+        )
+        address = upload_address(kamal, fernando)
+        for ends_itself in (True, False):
+            with app.app_context():
+                answer = kamal.client.post(
+                    address,
+                    input_stream=BytesIO(whole[:-left_out]),
+                    content_length=len(whole),
+                    headers=needed,
+                    environ_overrides={"wsgi.input_terminated": ends_itself},
+                )
+            assert answer.status_code == 422
+            assert "cut off" in answer.text
+            document = row(app)
+            assert document.status is DocumentStatus.FAILED
+            with app.app_context():
+                assert storage.size_of(document.key) is None
+
+    @pytest.mark.parametrize("said", ["", "0", "-5", "x", "1e3", "99999", "9" * 30, "2000000"])
+    def test_fields_that_are_longer_than_all_or_of_no_length_are_refused(self, app, kamal, kept, fernando, said):
+        answer = send(kamal, upload_address(kamal, fernando), png(), by_script=True, headers={"X-Fields": said})
+        assert answer.status_code == 422
+        assert row(app).status is DocumentStatus.FAILED
+
+    @pytest.mark.parametrize("size", range(1, 40, 3))
+    def test_fields_that_end_elsewhere_make_no_document(self, app, kamal, kept, fernando, size):
+        """The name is cut, or the file begins with what was the name's: neither is what was sent."""
+        sent = send(
+            kamal,
+            upload_address(kamal, fernando),
+            png(),
+            "lower-left.png",
+            by_script=True,
+            headers={"X-Fields": str(size)},
+        )
+        assert sent.status_code == 422
+        assert row(app).status is DocumentStatus.FAILED
+
+    def test_our_script_sends_more_fields_than_a_form_has(self, kamal, kept, fernando):
+        fields = {f"f{at}": "x" for at in range(60)}
+        assert send(kamal, upload_address(kamal, fernando), png(), by_script=True, **fields).status_code == 413
+
+    def test_a_digest_of_another_file(self, app, kamal, kept, fernando):
+        answer = send(kamal, upload_address(kamal, fernando), png(), by_script=True, sha256="0" * 64)
+        assert answer.status_code == 422
+        assert "changed on its way" in answer.text
+        with app.app_context():
+            assert storage.size_of(row(app).key) is None
+
     def test_what_is_no_form_with_a_file_is_not_read_into_memory(self, app, kamal, kept, fernando):
         address = upload_address(kamal, fernando)
         with app.app_context():
@@ -158,6 +217,7 @@ class TestUpload:
         assert "Choose a file" in typed.text
         assert many.status_code == 413
         assert "has no name" in send(kamal, address, png(), "").text
+        assert "has no name" in send(kamal, address, png(), "", by_script=True).text
 
     def test_a_long_name_that_lies_still_fits(self, app, kamal, kept, fernando):
         assert send(kamal, upload_address(kamal, fernando), png(), "a" * 146 + ".jpg").status_code == 303

@@ -11,8 +11,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any, cast
+from urllib.parse import parse_qsl
 
 from flask import current_app, g, request
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
 
 from clinic import storage
@@ -22,11 +25,15 @@ from clinic.documents.scan import Outcome, Scan, Verdict
 from clinic.errors import DomainError, Unavailable
 from clinic.formatting import bytes_of
 from clinic.operations.documents import MIB, Content
+from clinic.way import Way, of_file
 
 log = logging.getLogger(__name__)
 AT_ONCE = 24  # files coming into one process: 20 on slow lines leave room; each holds a thread and at most two parts of memory
 FIELDS = MIB  # bytes of a form beside its file
 MOST_PARTS = 40  # of a form, its file among them
+# How the script of our pages sends a file: `X-Fields` bytes of the form's fields as an address has them, the file's name among them as
+# `file`; behind them the file as it is. In a form of the usual way each byte is looked at for the boundary at which the file ends.
+BARE = "application/x-chairside-document"
 # Bytes read at once: of what comes quickly, and of what does not, so that it is passed on soon.
 QUICK, SLOW = 2**18, 2**13
 CUT_OFF = "The file was cut off on its way here. Send it again."
@@ -57,18 +64,46 @@ class _Nothing(BytesIO):
 class _AsItComes:
     """A request's body that reads less at once when a read took a second: the scanner gives up who feeds it nothing for long."""
 
-    def __init__(self, body: Any) -> None:
-        self._body, self._most = body, SLOW
+    def __init__(self, body: Any, way: Way) -> None:
+        self._body, self._most, self._way = body, SLOW, way
 
     def read(self, size: int) -> bytes:
+        self._way.give()
         began = time.monotonic()
         data: bytes = self._body.read(min(size, self._most))
         self._most = QUICK if time.monotonic() - began < 1 else SLOW
         return data
 
 
+def _exactly(size: int) -> Iterator[bytes]:
+    """The next bytes of the request's body, so many, as they come. Raises DomainError when it ends before."""
+    while size:
+        if not (data := request.environ["wsgi.input"].read(min(size, QUICK))):
+            raise DomainError(CUT_OFF)
+        size -= len(data)
+        yield data
+
+
 class _LargeForms(FormDataParser):
-    """Werkzeug's, by larger pieces: by its usual 64 KiB a file costs a third more of the processor."""
+    """Werkzeug's, by larger pieces: by its usual 64 KiB a file costs a third more of the processor. And `BARE`."""
+
+    def parse(
+        self, stream: Any, mimetype: str, content_length: int | None, options: dict[str, str] | None = None
+    ) -> Any:
+        if mimetype != BARE:
+            return super().parse(stream, mimetype, content_length, options)
+        size, length = request.headers.get("X-Fields", 0, type=int), content_length or 0
+        if not 0 < size <= min(length, FIELDS):
+            raise DomainError(CUT_OFF)
+        fields = b"".join(_exactly(size)).decode(errors="replace")
+        try:
+            said = parse_qsl(fields, keep_blank_values=True, max_num_fields=MOST_PARTS)
+        except ValueError:
+            raise RequestEntityTooLarge from None
+        file = self.stream_factory(length, None, dict(said).get("file", ""), None)
+        for data in _exactly(length - size):
+            file.write(data)
+        return stream, self.cls(pair for pair in said if pair[0] != "file"), self.cls({"file": FileStorage(file)})
 
     def _parse_multipart(self, stream: Any, _mimetype: str, content_length: int | None, options: dict[str, str]) -> Any:
         boundary = options.get("boundary", "").encode("ascii")
@@ -125,7 +160,7 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
     nothing stays in the store.
     """
     request.max_content_length, request.max_form_parts = most + FIELDS, MOST_PARTS
-    if request.mimetype != "multipart/form-data":  # any other would be read into memory
+    if request.mimetype not in ("multipart/form-data", BARE):  # any other would be read into memory
         raise DomainError("Choose a file first.")
     too_large = TooLarge(
         f"A file may have {bytes_of(most)} at most, and this has more. An administrator can raise that."
@@ -133,7 +168,7 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
     if (request.content_length or 0) > request.max_content_length:
         raise too_large
     request.form_data_parser_class = _LargeForms
-    request.environ["wsgi.input"] = _AsItComes(request.environ["wsgi.input"])
+    request.environ["wsgi.input"] = _AsItComes(request.environ["wsgi.input"], of_file())
     try:
         with _in_turn(), ExitStack() as until:
             sink = Sink(key, most, taken, until)

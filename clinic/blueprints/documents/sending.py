@@ -17,6 +17,7 @@ from clinic.extensions import db
 from clinic.models import Document
 from clinic.operations.documents import WRONG, quarantine_document
 from clinic.queries.documents import stored_of
+from clinic.way import Way, of_file
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -108,14 +109,15 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
         raise Unavailable(AWAY) from None
     if wire := wire_of_request():
         wire.settimeout(PATIENCE)  # until the answer ends: then the server sets it anew
-    return _rest(app, number, chain((first,), coming))
+    return _rest(app, number, chain((first,), coming), of_file())
 
 
-def _rest(app: Flask, number: int, parts: Iterator[bytes]) -> Iterator[bytes]:
+def _rest(app: Flask, number: int, parts: Iterator[bytes], way: Way) -> Iterator[bytes]:
     pace = Pace()
     try:
         for part in parts:
             for start in range(0, len(part), PIECE):
+                way.give()
                 piece = part[start : start + PIECE]
                 yield piece
                 pace.went(len(piece))

@@ -24,19 +24,21 @@ function refusal(request) {
 }
 
 export async function sent(file, fields, address, { progress, signal }) {
-  const body = new FormData();
-  for (const [name, value] of fields) if (typeof value === "string") body.append(name, value);
+  const said = new URLSearchParams(fields.filter(([, value]) => typeof value === "string"));
   try {
     const digest = await digestOf(file);
-    if (digest) body.append("sha256", digest);
+    if (digest) said.append("sha256", digest);
   } catch {
     return { sentence: UNREADABLE };
   }
   if (signal.aborted) return {};
-  body.append("file", file, file.name);
+  said.append("file", file.name);
+  const head = said.toString();
   const request = new XMLHttpRequest();
   request.open("POST", address);
   request.setRequestHeader("HX-Request", "true");
+  request.setRequestHeader("Content-Type", "application/x-chairside-document");
+  request.setRequestHeader("X-Fields", head.length);
   return new Promise((resolve) => {
     request.upload.addEventListener("progress", (event) => progress(event.loaded, event.total));
     request.addEventListener("error", () => resolve({ sentence: CUT, cut: true }));
@@ -46,6 +48,6 @@ export async function sent(file, fields, address, { progress, signal }) {
       resolve(url ? { url } : { sentence: refusal(request) });
     });
     signal.addEventListener("abort", () => request.abort());
-    request.send(body);
+    request.send(new Blob([head, file]));
   });
 }

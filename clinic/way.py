@@ -1,0 +1,52 @@
+"""Files on their way give way to pages: while a page is made in this process the next piece of a file waits for it, though not for long.
+
+As fast as its line is, a file keeps the processor and the interpreter busy; and somebody waits for the page.
+"""
+
+import threading
+
+from flask import Flask, current_app, g
+
+LONGEST = 0.02  # seconds for which a piece waits at most: a file goes on however many pages are asked for
+
+
+class Way:
+    """Of one process: how many pages are being made, and the pieces of files that wait until there is none."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self._changed = threading.Condition()
+
+    def count(self, more: int) -> None:
+        """So many pages more are being made."""
+        with self._changed:
+            self.pages += more
+            if not self.pages:
+                self._changed.notify_all()
+
+    def give(self) -> None:
+        """Before the next piece of a file: wait a little while a page is being made."""
+        if self.pages:
+            with self._changed:
+                self._changed.wait_for(lambda: not self.pages, LONGEST)
+
+
+def init_app(app: Flask) -> None:
+    way = app.extensions["way"] = Way()
+
+    @app.before_request
+    def begin() -> None:
+        g.is_page = True
+        way.count(1)
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        of_file()
+
+
+def of_file() -> Way:
+    """This request makes no page, or not any more: a file comes or goes from here on, and gives way by what is answered."""
+    way: Way = current_app.extensions["way"]
+    if g.pop("is_page", False):
+        way.count(-1)
+    return way

@@ -1,0 +1,60 @@
+"""A file gives way while a page is made in the same process, and never for long."""
+
+import threading
+import time
+
+import pytest
+
+from clinic import way as ways
+from clinic.way import Way
+from tests.filed import png, send, upload_address
+from tests.stores import kept_in
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    monkeypatch.setattr(ways, "LONGEST", 60.0)
+
+
+def test_a_piece_waits_until_no_page_is_made(patient):
+    way, gone = Way(), threading.Event()
+    way.give()  # there is none
+    way.count(1)
+    way.count(1)
+    piece = threading.Thread(target=lambda: (way.give(), gone.set()), daemon=True)
+    piece.start()
+    way.count(-1)
+    assert not gone.wait(0.1)
+    way.count(-1)
+    assert gone.wait(30)
+
+
+def test_it_goes_on_though_pages_are_made_all_the_time(monkeypatch):
+    monkeypatch.setattr(ways, "LONGEST", 0.001)
+    way = Way()
+    way.count(1)
+    for _ in range(50):
+        way.give()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/patients/1/documents", "/nowhere", "/patients/999999", "/static/nothing", "/healthz"]
+)
+def test_every_request_is_counted_and_none_stays_so(app, browser_of, monkeypatch, path):
+    counted, count = [], Way.count
+    monkeypatch.setattr(Way, "count", lambda self, more: (counted.append(more), count(self, more)))
+    browser_of("kamal").get(path)
+    assert counted[-2:] == [1, -1]
+    assert app.extensions["way"].pages == 0
+
+
+def test_while_a_file_comes_or_goes_its_own_request_is_no_page(app, world, weed, browser_of, patient):
+    began = time.monotonic()
+    kamal, fernando = browser_of("kamal"), world.patients["fernando"]
+    with kept_in(app, weed):
+        sent = send(kamal, upload_address(kamal, fernando), png(), by_script=True)
+        assert sent.status_code == 303
+        page = sent.headers["Location"].split("?")[0]
+        assert kamal.get(f"{page}/download").data == png()
+    assert app.extensions["way"].pages == 0
+    assert time.monotonic() - began < 60
