@@ -165,9 +165,8 @@ class TestUpload:
                 answer = kamal.client.post(
                     address,
                     input_stream=BytesIO(whole[:-left_out]),
-                    content_length=len(whole),
                     headers=needed,
-                    environ_overrides={"wsgi.input_terminated": ends_itself},
+                    environ_overrides={"wsgi.input_terminated": ends_itself, "CONTENT_LENGTH": str(len(whole))},
                 )
             assert answer.status_code == 422
             assert "cut off" in answer.text
@@ -182,7 +181,7 @@ class TestUpload:
         assert answer.status_code == 422
         assert row(app).status is DocumentStatus.FAILED
 
-    @pytest.mark.parametrize("size", range(1, 40, 3))
+    @pytest.mark.parametrize("size", range(0, 40, 3))
     def test_fields_that_end_elsewhere_make_no_document(self, app, kamal, kept, fernando, size):
         """The name is cut, or the file begins with what was the name's: neither is what was sent."""
         sent = send(
