@@ -30,6 +30,9 @@ from clinic.way import Way
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 IN_MEMORY = 2  # parts of a file on its way in
 AHEAD = 2  # parts of a file on its way out that are asked for while one is handed out
+READ = (
+    2**19
+)  # bytes read at once of a part on its way out and handed out as they are: pieces of a whole part would be copies
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
@@ -416,7 +419,8 @@ class Incoming:
 
 
 def outgoing(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    """The bytes from `start` to before `stop`, part by part, each verified before it is handed out, the next one on its way meanwhile.
+    """The bytes from `start` to before `stop`, in pieces of `READ` at most: each part verified before any of it is handed out, the next
+    on its way meanwhile.
 
     It is read outside of the application too, as answers are. Raises Damaged, of a part that is not what was put there or of an object
     that became longer; Missing; StorageError.
@@ -431,25 +435,30 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
     # One part comes, the one before it is compared, and the one before that is handed out.
     wire, comparing, source = ThreadPoolExecutor(1), ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
 
-    def verified(coming: Future[bytes], number: int) -> bytes:
-        body = coming.result()
-        if hashlib.sha256(body).hexdigest() != stored.parts[number]:
+    def verified(coming: Future[deque[bytes]], number: int) -> deque[bytes]:
+        hashed = hashlib.sha256()
+        for piece in coming.result():
+            hashed.update(piece)
+        if hashed.hexdigest() != stored.parts[number]:
             raise Damaged(f"{stored.key} is not what was put there.")
-        return body
+        return coming.result()
 
-    def ask(number: int) -> tuple[Future[bytes], Future[bytes]]:
+    def ask(number: int) -> tuple[Future[deque[bytes]], Future[deque[bytes]]]:
         coming = wire.submit(source.part, number)
         return coming, comparing.submit(verified, coming, number)
 
-    asked = deque[tuple[Future[bytes], Future[bytes]]]()
+    asked = deque[tuple[Future[deque[bytes]], Future[deque[bytes]]]]()
     try:
         asked.extend(ask(number) for number in numbers[:AHEAD])
         for number in numbers:
-            body = asked.popleft()[1].result()
+            pieces, begins = asked.popleft()[1].result(), number * PART
             if number + AHEAD in numbers:
                 asked.append(ask(number + AHEAD))
-            begins = number * PART
-            yield body[max(start - begins, 0) : stop - begins]
+            while pieces:
+                piece = pieces.popleft()
+                if wanted := piece[max(start - begins, 0) : max(stop - begins, 0)]:
+                    yield wanted
+                begins += len(piece)
     finally:
         for each in asked:  # whoever went away waits for no part
             each[0].cancel()
@@ -476,7 +485,7 @@ class _Source:
         self._stop = min(end * PART, stored.size)
         self._body: Any = None
 
-    def part(self, number: int) -> bytes:
+    def part(self, number: int) -> deque[bytes]:
         """The part as the store gives it, of the right place and length."""
         if self._body is not None:
             with suppress(StorageError):
@@ -504,13 +513,16 @@ class _Source:
             raise Damaged(f"{self._stored.key} is not as long as what was put there.")
         return answer["Body"]
 
-    def _read(self, number: int) -> bytes:
-        wanted = min((number + 1) * PART, self._stop) - number * PART
+    def _read(self, number: int) -> deque[bytes]:
+        left = min((number + 1) * PART, self._stop) - number * PART
+        pieces = deque[bytes]()
         with _asking(self._stored.key):
-            body: bytes = self._body.read(wanted)
-        if len(body) != wanted:
+            while left and (piece := self._body.read(min(left, READ))):
+                pieces.append(piece)
+                left -= len(piece)
+        if left:
             raise StorageError("The object store does not answer.")
-        return body
+        return pieces
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A document's bytes on their way out: part by part, each verified before it is sent, a range of them too."""
 
 import logging
+import time
 import weakref
 from collections.abc import Iterator
 from itertools import chain
@@ -21,7 +22,7 @@ from clinic.way import Way, of_file
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-PIECE = 2**17  # bytes sent at once
+QUICK, SLOW = storage.READ, 2**17  # bytes sent at once: over a line that takes them at once, and over one that does not
 PATIENCE = 150  # seconds for a piece: who takes less than 900 bytes a second is given up, for they hold a thread and two parts of memory
 AT_ONCE = 20  # files going out to one person from one process
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
@@ -112,14 +113,17 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
     return _rest(app, number, chain((first,), coming), of_file())
 
 
-def _rest(app: Flask, number: int, parts: Iterator[bytes], way: Way) -> Iterator[bytes]:
-    pace = Pace()
+def _rest(app: Flask, number: int, coming: Iterator[bytes], way: Way) -> Iterator[bytes]:
+    pace, most = Pace(), SLOW
     try:
-        for part in parts:
-            for start in range(0, len(part), PIECE):
+        for verified in coming:
+            rest = verified
+            while rest:
                 way.give()
-                piece = part[start : start + PIECE]
+                piece, rest = rest[:most], rest[most:]
+                began = time.monotonic()
                 yield piece
+                most = QUICK if time.monotonic() - began < 0.1 else SLOW
                 pace.went(len(piece))
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))
