@@ -1,8 +1,10 @@
 """How gunicorn serves Chairside. Each number with its reason."""
 
+import ctypes
 import gc
 import os
 import signal
+from contextlib import suppress
 
 from gunicorn.http.unreader import SocketUnreader
 
@@ -39,6 +41,12 @@ def post_worker_init(worker):
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)
+    # The C library keeps what was freed for later, 32 MiB of each thread and more: a worker would stay as large as its largest files made
+    # it. Parts of files go back to the system when they are done with; their pieces, of half a MiB, are kept for the next.
+    with suppress(AttributeError):  # another C library than glibc
+        libc, trim_threshold, mmap_threshold = ctypes.CDLL(None), -1, -3  # as malloc.h numbers them
+        libc.mallopt(mmap_threshold, 2**20)
+        libc.mallopt(trim_threshold, 2**22)
     stop_worker = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame):

@@ -1,8 +1,8 @@
 """The object store: Cloudflare R2, SeaweedFS, or any other S3. Raises StorageError, never the client's own errors.
 
 What may be large goes in and out by parts of `PART` bytes. Going in, two at most are in memory: one that fills, is sent on, or is on
-the wire, and one on the wire; going out three: one is handed out, one compared, one on the wire. Every key is written once: what fits in
-one part is refused when the key is taken, of more parts the key is new.
+the wire, and one on the wire; going out two: one is handed out while the next comes and is compared. Every key is written once: what
+fits in one part is refused when the key is taken, of more parts the key is new.
 """
 
 import base64
@@ -29,10 +29,8 @@ from clinic.way import Way
 
 PART = 8 * 2**20  # bytes; R2 wants all parts but the last of one size, of at least 5 MiB
 IN_MEMORY = 2  # parts of a file on its way in
-AHEAD = 2  # parts of a file on its way out that are asked for while one is handed out
-READ = (
-    2**19
-)  # bytes read at once of a part on its way out and handed out as they are: pieces of a whole part would be copies
+AHEAD = 1  # parts of a file on its way out that are asked for while one is handed out
+READ = 2**19  # bytes of a part on its way out that are read at once and handed out as they are, not copied from a whole
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
 AWAY_FOR = 3.0  # seconds
 _lock = threading.Lock()
@@ -432,37 +430,21 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
     numbers = range(start // PART, -(-stop // PART)) if start < stop else range(0)
     if not stored.size:
         _check_empty(ours, bucket, stored)
-    # One part comes, the one before it is compared, and the one before that is handed out.
-    wire, comparing, source = ThreadPoolExecutor(1), ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
-
-    def verified(coming: Future[deque[bytes]], number: int) -> deque[bytes]:
-        hashed = hashlib.sha256()
-        for piece in coming.result():
-            hashed.update(piece)
-        if hashed.hexdigest() != stored.parts[number]:
-            raise Damaged(f"{stored.key} is not what was put there.")
-        return coming.result()
-
-    def ask(number: int) -> tuple[Future[deque[bytes]], Future[deque[bytes]]]:
-        coming = wire.submit(source.part, number)
-        return coming, comparing.submit(verified, coming, number)
-
-    asked = deque[tuple[Future[deque[bytes]], Future[deque[bytes]]]]()
+    wire, source = ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
+    coming = deque(wire.submit(source.part, number) for number in numbers[:AHEAD])
     try:
-        asked.extend(ask(number) for number in numbers[:AHEAD])
         for number in numbers:
-            pieces, begins = asked.popleft()[1].result(), number * PART
+            pieces, begins = coming.popleft().result(), number * PART
             if number + AHEAD in numbers:
-                asked.append(ask(number + AHEAD))
+                coming.append(wire.submit(source.part, number + AHEAD))
             while pieces:
                 piece = pieces.popleft()
                 if wanted := piece[max(start - begins, 0) : max(stop - begins, 0)]:
                     yield wanted
                 begins += len(piece)
     finally:
-        for each in asked:  # whoever went away waits for no part
-            each[0].cancel()
-        comparing.shutdown(wait=False, cancel_futures=True)
+        for each in coming:  # whoever went away waits for no part
+            each.cancel()
         with suppress(RuntimeError):  # the process ends: so does the connection
             wire.submit(source.close)
         wire.shutdown(wait=False)
@@ -515,13 +497,16 @@ class _Source:
 
     def _read(self, number: int) -> deque[bytes]:
         left = min((number + 1) * PART, self._stop) - number * PART
-        pieces = deque[bytes]()
+        pieces, hashed = deque[bytes](), hashlib.sha256()
         with _asking(self._stored.key):
             while left and (piece := self._body.read(min(left, READ))):
                 pieces.append(piece)
+                hashed.update(piece)
                 left -= len(piece)
         if left:
             raise StorageError("The object store does not answer.")
+        if hashed.hexdigest() != self._stored.parts[number]:
+            raise Damaged(f"{self._stored.key} is not what was put there.")
         return pieces
 
 
