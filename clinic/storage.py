@@ -470,8 +470,12 @@ class _Source:
     def part(self, number: int) -> deque[bytes]:
         """The part as the store gives it, of the right place and length."""
         if self._body is not None:
-            with suppress(StorageError):
+            try:
                 return self._read(number)
+            except Damaged:
+                raise
+            except StorageError:
+                pass
         self.close()
         with _asking(self._stored.key):
             self._body = self._asked_for(number * PART)

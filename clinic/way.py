@@ -4,10 +4,12 @@ As fast as its line is, a file keeps the processor and the interpreter busy; and
 """
 
 import threading
+import time
 
 from flask import Flask, current_app, g
 
 LONGEST = 0.02  # seconds for which a piece waits at most: a file goes on however many pages are asked for
+OLD = 1.0  # seconds after the newest page was begun for which files give way: of one that never comes to its end they take no notice
 
 
 class Way:
@@ -15,18 +17,21 @@ class Way:
 
     def __init__(self) -> None:
         self.pages = 0
+        self._until = 0.0
         self._changed = threading.Condition()
 
     def count(self, more: int) -> None:
         """So many pages more are being made."""
         with self._changed:
             self.pages += more
+            if more > 0:
+                self._until = time.monotonic() + OLD
             if not self.pages:
                 self._changed.notify_all()
 
     def give(self) -> None:
         """Before the next piece of a file: wait a little while a page is being made."""
-        if self.pages:
+        if self.pages and time.monotonic() < self._until:
             with self._changed:
                 self._changed.wait_for(lambda: not self.pages, LONGEST)
 

@@ -252,6 +252,17 @@ def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monk
     source.close()
 
 
+def test_a_wrong_part_is_said_at_once_and_not_asked_for_again(here, store, monkeypatch):
+    body = bytes_of(2 * PART)
+    kept = keep(body)
+    storage.client().put_object(Bucket=store.bucket, Key=kept.key, Body=body[:-1] + bytes([body[-1] ^ 1]))
+    real, asked = storage._Source._asked_for, []
+    monkeypatch.setattr(storage._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
+    with pytest.raises(storage.Damaged):
+        list(storage.outgoing(kept))
+    assert asked == [0]
+
+
 def test_an_upload_of_somebody_who_died_is_found_and_taken_back(here, store):
     incoming = storage.Incoming("docs/died", most=10**9)
     incoming.write(bytes_of(2 * PART))

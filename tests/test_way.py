@@ -37,6 +37,15 @@ def test_it_goes_on_though_pages_are_made_all_the_time(monkeypatch):
         way.give()
 
 
+def test_of_a_page_that_does_not_end_it_takes_no_notice(patient, monkeypatch):
+    monkeypatch.setattr(ways, "OLD", -1.0)
+    way = Way()
+    way.count(1)  # a form whose body never comes
+    began = time.monotonic()
+    way.give()
+    assert time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/patients/1/documents", "/nowhere", "/patients/999999", "/static/nothing", "/healthz"]
 )

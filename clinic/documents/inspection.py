@@ -26,6 +26,7 @@ PADDING = 16  # bytes after a picture's end that mean nothing
 MOST_PARTS = 200_000  # segments, chunks or boxes of a file
 MOST_TAGS = 1000  # of a TIFF's header
 LONGEST_NAME, LONGEST_NAME_BYTES = 150, 200
+SEEN_OF_NAME = 1000  # characters, the last: to put together a million of marks would hold up everybody for minutes
 # What is known here, by name and in words; a clinic may take some of it only.
 TYPES = {"pdf": "PDF", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "heic": "HEIC", "dicom": "DICOM"}
 EVERY_TYPE = frozenset(TYPES)
@@ -736,8 +737,9 @@ def cleaned_name(name: str) -> str:
 
     At most 150 characters and 200 bytes; its suffix stays. No dot at either end.
     """
+    end = name[-SEEN_OF_NAME:]
     seen = "".join(
-        char for char in name if char.isspace() or char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co")
+        char for char in end if char.isspace() or char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co")
     )  # fmt: skip
     last = one_line(re.split(r"[/\\]", seen)[-1])
     text = _NO_BEGINNING.sub("", unicodedata.normalize("NFC", last)).rstrip(". ")

@@ -431,6 +431,12 @@ def test_a_long_name_keeps_its_suffix(letter):
     assert 190 < len(name.encode()) <= 200 or len(name) == 150
 
 
+def test_a_name_of_a_million_marks_costs_nothing():
+    began = time.monotonic()
+    assert cleaned_name("a" + "\u0301\u0323" * 250_000 + ".png").endswith(".png")
+    assert time.monotonic() - began < 30  # composed whole it takes minutes
+
+
 def test_any_name_can_be_used():
     dice = random.Random(daily_seed())
     pool = "./\\:. \t\n\0\x1f\x7fabCD.pdf\u0308\u200d\u200c\u202e\u2066\u2028\ufeff\udcff\U000e0041ක්රිéö\U0001f9b7\u1100\u1161"

@@ -175,6 +175,27 @@ class TestUpload:
             with app.app_context():
                 assert storage.size_of(document.key) is None
 
+    def test_a_line_that_breaks_while_our_script_sends(self, app, kamal, kept, fernando):
+        """It is told as a file that was cut off, and is no fault of ours."""
+        needed, whole = packed(png(), "a.png", by_script=True)
+
+        class Broken(BytesIO):
+            def read(self, size=-1):
+                if self.tell():
+                    raise ConnectionResetError
+                return super().read(min(size, 40))
+
+        with app.app_context():
+            answer = kamal.client.post(
+                upload_address(kamal, fernando),
+                input_stream=Broken(whole),
+                headers=needed,
+                environ_overrides={"wsgi.input_terminated": True},
+            )
+        assert answer.status_code == 422
+        assert "cut off" in answer.text
+        assert row(app).status is DocumentStatus.FAILED
+
     @pytest.mark.parametrize("said", ["", "0", "-5", "x", "1e3", "99999", "9" * 30, "2000000"])
     def test_fields_that_are_longer_than_all_or_of_no_length_are_refused(self, app, kamal, kept, fernando, said):
         answer = send(kamal, upload_address(kamal, fernando), png(), by_script=True, headers={"X-Fields": said})

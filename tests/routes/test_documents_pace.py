@@ -175,6 +175,14 @@ class TestRoutes:
             kamal.get(address, environ_overrides={"gunicorn.socket": ours})
             assert ours.gettimeout() == sending.PATIENCE
 
+    def test_a_larger_piece_has_as_much_more_time(self, app, kamal, address, monkeypatch):
+        monkeypatch.setattr(sending, "SLOW", 64)
+        monkeypatch.setattr(sending, "QUICK", 256)
+        ours, theirs = socketpair()
+        with ours, theirs:
+            assert kamal.get(address, environ_overrides={"gunicorn.socket": ours}).data == png()
+            assert ours.gettimeout() == 4 * sending.PATIENCE
+
     def test_a_download_that_lasts_too_long_is_cut(self, kamal, address, monkeypatch):
         monkeypatch.setattr(pace, "LONGEST", -1.0)
         with pytest.raises(TooLong):

@@ -78,7 +78,11 @@ class _AsItComes:
 def _exactly(size: int) -> Iterator[bytes]:
     """The next bytes of the request's body, so many, as they come. Raises DomainError when it ends before."""
     while size:
-        if not (data := request.environ["wsgi.input"].read(min(size, QUICK))):
+        try:
+            data = request.environ["wsgi.input"].read(min(size, QUICK))
+        except ConnectionError:
+            data = b""
+        if not data:
             raise DomainError(CUT_OFF)
         size -= len(data)
         yield data

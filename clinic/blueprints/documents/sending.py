@@ -1,6 +1,7 @@
 """A document's bytes on their way out: part by part, each verified before it is sent, a range of them too."""
 
 import logging
+import socket
 import time
 import weakref
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from clinic.way import Way, of_file
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 QUICK, SLOW = storage.READ, 2**17  # bytes sent at once: over a line that takes them at once, and over one that does not
-PATIENCE = 150  # seconds for a piece: who takes less than 900 bytes a second is given up, for they hold a thread and two parts of memory
+PATIENCE = 150  # seconds for `SLOW` bytes: who takes less than 900 in a second is given up, for they hold a thread and two parts of memory
 AT_ONCE = 20  # files going out to one person from one process
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
 MANY = "Many files are on their way to you already. Wait until one of them is there, then try again."
@@ -97,7 +98,7 @@ def _asked_for(document: Document) -> tuple[int, int, int]:
 def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
     """The bytes. The first part is there before anything is answered, so that a store that is away or wrong has a sentence."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    number, stored = document.id, stored_of(document)
+    number, stored, way = document.id, stored_of(document), of_file()
     db.session.commit()  # no connection to the database is held while the store is waited for
     try:
         storage.check()
@@ -108,12 +109,10 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
         raise Unavailable(NOT_SHOWN) from None
     except storage.StorageError:
         raise Unavailable(AWAY) from None
-    if wire := wire_of_request():
-        wire.settimeout(PATIENCE)  # until the answer ends: then the server sets it anew
-    return _rest(app, number, chain((first,), coming), of_file())
+    return _rest(app, number, chain((first,), coming), way, wire_of_request())
 
 
-def _rest(app: Flask, number: int, coming: Iterator[bytes], way: Way) -> Iterator[bytes]:
+def _rest(app: Flask, number: int, coming: Iterator[bytes], way: Way, wire: socket.socket | None) -> Iterator[bytes]:
     pace, most = Pace(), SLOW
     try:
         for verified in coming:
@@ -121,6 +120,8 @@ def _rest(app: Flask, number: int, coming: Iterator[bytes], way: Way) -> Iterato
             while rest:
                 way.give()
                 piece, rest = rest[:most], rest[most:]
+                if wire:  # until the answer ends: then the server sets it anew
+                    wire.settimeout(PATIENCE * most / SLOW)
                 began = time.monotonic()
                 yield piece
                 most = QUICK if time.monotonic() - began < 0.1 else SLOW
