@@ -468,7 +468,7 @@ class _Source:
         self._body: Any = None
 
     def part(self, number: int) -> deque[bytes]:
-        """The part as the store gives it, of the right place and length."""
+        """The part in pieces of `READ`: of the right place and length, and compared. Raises Damaged, Missing, StorageError."""
         if self._body is not None:
             try:
                 return self._read(number)

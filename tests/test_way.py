@@ -14,6 +14,7 @@ from tests.stores import kept_in
 @pytest.fixture
 def patient(monkeypatch):
     monkeypatch.setattr(ways, "LONGEST", 60.0)
+    monkeypatch.setattr(ways, "OLD", 60.0)
 
 
 def test_a_piece_waits_until_no_page_is_made(patient):
