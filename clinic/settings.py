@@ -19,7 +19,7 @@ from flask import Flask, current_app
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from clinic.documents.inspection import TYPES
+from clinic.documents.kinds import TYPES
 from clinic.extensions import db
 from clinic.models import AssignmentKind, Role, Setting, Stage
 from clinic.setting_kinds import (

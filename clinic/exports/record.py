@@ -19,7 +19,7 @@ from clinic import audit, clock, database, kept, settings, storage
 from clinic.chart import teeth
 from clinic.chart.versions import NotAsCut, as_cut
 from clinic.chart.words import table_of
-from clinic.documents.inspection import SUFFIXES
+from clinic.documents.kinds import SUFFIXES
 from clinic.errors import DomainError, Unavailable
 from clinic.exports.names import name_of
 from clinic.exports.zipped import Tell, Writable, Zipped

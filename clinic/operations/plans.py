@@ -23,7 +23,8 @@ from clinic.chart.line import MOST_ENTRIES
 from clinic.chart.line import read as read_line
 from clinic.chart.mouth import Mouth
 from clinic.chart.rules import About, judge
-from clinic.documents.inspection import Inspection, Limits, Refused
+from clinic.documents.inspection import Inspection
+from clinic.documents.walk import Limits, Refused
 from clinic.errors import Conflict, DomainError, NotAllowed
 from clinic.extensions import db
 from clinic.formatting import short_day, when

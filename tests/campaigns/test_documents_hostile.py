@@ -32,8 +32,9 @@ from sqlalchemy import select
 
 from clinic import create_app, settings, storage
 from clinic.config import Config
-from clinic.documents.inspection import Found, Inspection, Refused
+from clinic.documents.inspection import Found, Inspection
 from clinic.documents.pictures import DRAWN, LARGEST
+from clinic.documents.walk import Refused
 from clinic.extensions import db
 from clinic.models import Document, DocumentStatus, Setting
 from clinic.models.document import PICTURES

@@ -11,18 +11,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from clinic.documents.inspection import (
-    EVERY_TYPE,
-    PIECE,
-    TYPES,
-    Found,
-    Inspection,
-    Limits,
-    Refused,
-    accept_of,
-    cleaned_name,
-    in_words,
-)
+from clinic.documents.inspection import Found, Inspection
+from clinic.documents.kinds import EVERY_TYPE, TYPES, accept_of, in_words
+from clinic.documents.names import cleaned_name
+from clinic.documents.walk import PIECE, Limits, Refused
 from tests.documents import corpus, seeds
 from tests.soak import daily_seed, share
 

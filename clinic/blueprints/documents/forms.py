@@ -8,7 +8,7 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from clinic import clock, settings
 from clinic.blueprints.patients.forms import DayField, choices_of
-from clinic.documents.inspection import accept_of, in_words
+from clinic.documents.kinds import accept_of, in_words
 from clinic.formatting import day
 from clinic.forms import Form, VersionForm, one_line, teeth_in
 from clinic.models import Category, Projection, User, Visit, categories_of

@@ -20,8 +20,10 @@ from werkzeug.formparser import FormDataParser, MultiPartParser
 
 from clinic import storage
 from clinic.blueprints.documents.pace import Pace, TooLong, kept_up
-from clinic.documents.inspection import Found, Inspection, Refused, cleaned_name
+from clinic.documents.inspection import Found, Inspection
+from clinic.documents.names import cleaned_name
 from clinic.documents.scan import Outcome, Scan, Verdict
+from clinic.documents.walk import Refused
 from clinic.errors import DomainError, Unavailable
 from clinic.formatting import bytes_of
 from clinic.operations.documents import MIB, Content
