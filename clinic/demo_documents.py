@@ -23,6 +23,7 @@ from clinic.demo import people_to_try
 from clinic.documents.inspection import Inspection
 from clinic.errors import DomainError
 from clinic.extensions import db
+from clinic.incoming import Incoming
 from clinic.models import Assignment, Category, Document, DocumentStatus, Patient, Projection, User
 from clinic.operations.documents import Content, Said, begin_document, fail_document, finish_document
 from clinic.queries.scope import is_running
@@ -97,7 +98,7 @@ def _put(key: str, name: str, body: bytes) -> Content:
     inspection = Inspection(name)
     inspection.feed(body)
     found = inspection.end()
-    with storage.Incoming(key, most=MOST) as incoming:
+    with Incoming(key, most=MOST) as incoming:
         incoming.write(body)
         stored = incoming.finish()
     return Content(stored, found.media_type, found.width, found.height, found.pages, "; ".join(found.flags))

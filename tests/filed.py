@@ -7,9 +7,9 @@ import zlib
 from typing import Any
 from urllib.parse import urlencode
 
-from clinic import storage
 from clinic.blueprints.documents.receiving import BARE
 from clinic.extensions import db
+from clinic.incoming import Incoming
 from clinic.models import Category, Document
 from clinic.operations.documents import Content, Said, begin_document, finish_document
 from clinic.storage import Stored
@@ -56,7 +56,7 @@ def file_document(
     actor = world.user(person)
     document = begin_document(world.patient(patient), once=once, replaces=replaces, actor=actor)
     if into_store:
-        with storage.Incoming(document.key, most=10**9) as incoming:
+        with Incoming(document.key, most=10**9) as incoming:
             incoming.write(body)
             stored = incoming.finish()
     else:

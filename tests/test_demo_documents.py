@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from clinic import create_app, demo, demo_documents, storage
+from clinic import create_app, demo, demo_documents, outgoing, storage
 from clinic.documents.pictures import DRAWN, picture_of
 from clinic.extensions import db
+from clinic.incoming import Incoming
 from clinic.models import Category, Counter, Document, DocumentStatus, User
 from clinic.operations.reconciling import verify
 from clinic.queries.documents import documents_of, stored_of
@@ -46,7 +47,7 @@ def test_they_are_filed_once_and_are_what_they_say(clinic):
     assert verify(db.session.commit).sentence.endswith("all are what was stored.")
     for document in filed:
         if document.media_type in DRAWN:
-            assert picture_of(document.media_type, storage.outgoing(stored_of(document)), side=100).jpeg
+            assert picture_of(document.media_type, outgoing.pieces_of(stored_of(document)), side=100).jpeg
     student = db.session.scalars(select(User).where(User.email == "student@demo.test")).one()
     seen = documents_of(student, filed[0].patient_id).rows
     assert [document.description for document in seen if document.teeth == "36 37"] == [
@@ -70,7 +71,7 @@ def test_a_store_that_is_away_is_said_and_the_next_time_goes_on(clinic, monkeypa
     clinic.config["CHAIRSIDE"] = there
     for name in [name for name in clinic.extensions if name.startswith("chairside_store")]:
         del clinic.extensions[name]
-    finish, left = storage.Incoming.finish, [3]
+    finish, left = Incoming.finish, [3]
 
     def breaks(incoming):
         left[0] -= 1
@@ -79,7 +80,7 @@ def test_a_store_that_is_away_is_said_and_the_next_time_goes_on(clinic, monkeypa
         return finish(incoming)
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage.Incoming, "finish", breaks)
+        patch.setattr(Incoming, "finish", breaks)
         assert run(clinic).exit_code == 1
     states = db.session.scalars(select(Document.status).order_by(Document.id)).all()
     assert states == [DocumentStatus.AVAILABLE] * 3 + [DocumentStatus.FAILED]

@@ -10,11 +10,12 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import update
 
-from clinic import clock, storage
+from clinic import clock, outgoing, storage
 from clinic.chart.versions import digest
 from clinic.exports import record, zipped
 from clinic.exports.names import name_of
 from clinic.extensions import db
+from clinic.incoming import Incoming
 from clinic.models import (
     AuditEvent,
     Base,
@@ -449,7 +450,7 @@ class TestNotAllOfIt:
         storage.delete(bad.key)
         changed = {"flipped": body[:-1] + b"\1", "cut": body[:-1], "longer": body + b"x", "gone": None}[how]
         if changed:
-            with storage.Incoming(bad.key, most=10**9) as incoming:
+            with Incoming(bad.key, most=10**9) as incoming:
                 incoming.write(changed)
                 incoming.finish()
         result, made = export()
@@ -591,7 +592,7 @@ class TestNothing:
             yield b"x" * 70_000
             raise error
 
-        monkeypatch.setattr(storage, "outgoing", cut)
+        monkeypatch.setattr(outgoing, "pieces_of", cut)
         result, made = export()
         assert (result.exit_code, made) == (1, None)
         assert self.untouched(tmp_path)

@@ -39,14 +39,14 @@ main()
 # The same, with a store whose answers never end.
 HANGING = """
 import pathlib, signal, sys, time
-from clinic import storage
+from clinic import outgoing
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 mark = pathlib.Path(sys.argv.pop())
-def outgoing(stored):
+def pieces_of(stored):
     yield b"x" * 100_000
     mark.touch()
     time.sleep(600)
-storage.outgoing = outgoing
+outgoing.pieces_of = pieces_of
 from flask.cli import main
 sys.argv = ["flask", "--app", "wsgi", *sys.argv[1:]]
 main()

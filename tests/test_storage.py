@@ -14,9 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 from flask import Flask, current_app
 
-from clinic import storage
+from clinic import outgoing, storage
+from clinic.incoming import Incoming, TooManyBytes
 from clinic.kept import find
-from clinic.storage import PART, READ
+from clinic.outgoing import READ
+from clinic.storage import PART
 from tests.conftest import make_config
 from tests.services import free_port
 
@@ -124,7 +126,7 @@ def bytes_of(size, seed=1):
 
 def keep(body, *, most=10**9, step=100_003):
     """The bytes, put into the store as they would come from a browser; with a key of their own."""
-    with storage.Incoming(f"docs/{random.randbytes(12).hex()}", most=most) as incoming:
+    with Incoming(f"docs/{random.randbytes(12).hex()}", most=most) as incoming:
         for at in range(0, len(body), step):
             incoming.write(body[at : at + step])
         return incoming.finish()
@@ -145,36 +147,36 @@ def test_what_goes_in_comes_out(here, size):
     body = bytes_of(size)
     kept = keep(body)
     assert (kept.size, len(kept.parts)) == (size, -(-size // PART))
-    assert b"".join(storage.outgoing(kept)) == body
+    assert b"".join(outgoing.pieces_of(kept)) == body
     assert list(storage.unfinished("docs/")) == []
 
 
 def test_any_stretch_comes_out(here):
     body, chance = bytes_of(2 * PART + 77), random.Random(7)
     kept = keep(body)
-    assert list(storage.outgoing(kept, 5, 5)) == []
+    assert list(outgoing.pieces_of(kept, 5, 5)) == []
     edges = [0, 1, PART - 1, PART, PART + 1, 2 * PART, len(body) - 1, len(body)]
     for _ in range(12):
         start, stop = sorted(chance.sample(edges, 2))
-        assert b"".join(storage.outgoing(kept, start, stop)) == body[start:stop]
+        assert b"".join(outgoing.pieces_of(kept, start, stop)) == body[start:stop]
 
 
 def test_it_comes_out_after_the_request_too(store, using):
     """An answer is sent when the application's context is gone."""
     with using(store):
         storage.ensure_bucket()
-        pieces = storage.outgoing(keep(bytes_of(PART + 5)))
+        pieces = outgoing.pieces_of(keep(bytes_of(PART + 5)))
     assert b"".join(pieces) == bytes_of(PART + 5)
 
 
 @pytest.mark.parametrize("size", [10, PART + 10, 2 * PART + 10])
 def test_what_is_given_up_leaves_nothing(here, size):
-    with suppress(ZeroDivisionError), storage.Incoming("docs/given-up", most=10**9) as incoming:
+    with suppress(ZeroDivisionError), Incoming("docs/given-up", most=10**9) as incoming:
         incoming.write(bytes_of(size))
         raise ZeroDivisionError
-    with storage.Incoming("docs/forgotten", most=10**9) as incoming:
+    with Incoming("docs/forgotten", most=10**9) as incoming:
         incoming.write(bytes_of(size))
-    with pytest.raises(storage.TooLarge):
+    with pytest.raises(TooManyBytes):
         keep(bytes_of(size), most=size - 1)
     assert list(storage.keys("docs/")) == []
     assert list(storage.unfinished("docs/")) == []
@@ -185,7 +187,7 @@ def test_a_fault_of_our_own_on_the_way_leaves_nothing_either(here, monkeypatch):
         time.sleep(0.2)
         return {}
 
-    with suppress(KeyError), storage.Incoming("docs/strange", most=10**9) as incoming:
+    with suppress(KeyError), Incoming("docs/strange", most=10**9) as incoming:
         monkeypatch.setattr(storage.client(), "upload_part", answered_strangely)
         incoming.write(bytes_of(3 * PART))
     assert list(storage.unfinished("docs/")) == []
@@ -208,7 +210,7 @@ def test_a_file_that_is_alone_has_two_parts_on_the_wire_and_several_take_turns(h
     app, stored = current_app._get_current_object(), []
 
     def send(seed: int) -> None:
-        with app.app_context(), storage.Incoming(f"docs/turns-{seed}", most=10**9) as incoming:
+        with app.app_context(), Incoming(f"docs/turns-{seed}", most=10**9) as incoming:
             incoming.write(bytes_of(PART, seed))
             begun.wait(60)
             for at in range(1, 4):
@@ -223,16 +225,16 @@ def test_a_file_that_is_alone_has_two_parts_on_the_wire_and_several_take_turns(h
         thread.join()
     assert len(stored) == files
     for seed, kept in stored:
-        assert b"".join(storage.outgoing(kept)) == b"".join(bytes_of(PART, seed + at) for at in range(4))
+        assert b"".join(outgoing.pieces_of(kept)) == b"".join(bytes_of(PART, seed + at) for at in range(4))
     assert sum(each > at_once for each in most) <= (files if files > 1 else 0)  # while not all have begun
     assert max(most) >= at_once
 
 
 def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch):
     kept = keep(bytes_of(3 * PART))
-    real = storage._Source.part
-    monkeypatch.setattr(storage._Source, "part", lambda *asked: (time.sleep(1.0 if asked[-1] else 0), real(*asked))[1])
-    pieces = storage.outgoing(kept)
+    real = outgoing._Source.part
+    monkeypatch.setattr(outgoing._Source, "part", lambda *asked: (time.sleep(1.0 if asked[-1] else 0), real(*asked))[1])
+    pieces = outgoing.pieces_of(kept)
     next(pieces)
     began = time.monotonic()
     pieces.close()
@@ -241,9 +243,9 @@ def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch):
 
 def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monkeypatch):
     kept = keep(bytes_of(3 * PART))
-    real, asked = storage._Source._asked_for, []
-    monkeypatch.setattr(storage._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
-    source = storage._Source(storage.client(), storage._bucket(), kept, 3)
+    real, asked = outgoing._Source._asked_for, []
+    monkeypatch.setattr(outgoing._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
+    source = outgoing._Source(storage.client(), storage.bucket(), kept, 3)
     body = b"".join(source.part(0))
     source._body._raw_stream.close()
     body += b"".join([*source.part(1), *source.part(2)])
@@ -256,15 +258,15 @@ def test_a_wrong_part_is_said_at_once_and_not_asked_for_again(here, store, monke
     body = bytes_of(2 * PART)
     kept = keep(body)
     storage.client().put_object(Bucket=store.bucket, Key=kept.key, Body=body[:-1] + bytes([body[-1] ^ 1]))
-    real, asked = storage._Source._asked_for, []
-    monkeypatch.setattr(storage._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
+    real, asked = outgoing._Source._asked_for, []
+    monkeypatch.setattr(outgoing._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
     with pytest.raises(storage.Damaged):
-        list(storage.outgoing(kept))
+        list(outgoing.pieces_of(kept))
     assert asked == [0]
 
 
 def test_an_upload_of_somebody_who_died_is_found_and_taken_back(here, store):
-    incoming = storage.Incoming("docs/died", most=10**9)
+    incoming = Incoming("docs/died", most=10**9)
     incoming.write(bytes_of(2 * PART))
     incoming._wait()
     (left,) = storage.unfinished("docs/")
@@ -281,7 +283,7 @@ def test_what_is_not_as_it_was_put_there_is_never_handed_out(here, store):
     for damage in (bytes(flipped), body[:-1], body[: PART - 1], body + b"x", body[::-1], b""):
         kept = keep(body)
         storage.client().put_object(Bucket=store.bucket, Key=kept.key, Body=damage)
-        pieces = storage.outgoing(kept)
+        pieces = outgoing.pieces_of(kept)
         if damage[:PART] == body[:PART] and len(damage) == len(body):
             assert b"".join(islice(pieces, PART // READ)) == body[:PART]  # as it was; the next one is not
         with pytest.raises(storage.Damaged):
@@ -289,14 +291,14 @@ def test_what_is_not_as_it_was_put_there_is_never_handed_out(here, store):
     storage.delete(kept.key)
     storage.delete(kept.key)
     with pytest.raises(storage.Missing):
-        list(storage.outgoing(kept))
+        list(outgoing.pieces_of(kept))
     nothing = keep(b"")
     storage.client().put_object(Bucket=store.bucket, Key=nothing.key, Body=b"x")
     with pytest.raises(storage.Damaged):
-        list(storage.outgoing(nothing))
+        list(outgoing.pieces_of(nothing))
     storage.delete(nothing.key)
     with pytest.raises(storage.Missing):
-        list(storage.outgoing(nothing))
+        list(outgoing.pieces_of(nothing))
 
 
 def test_a_first_try_whose_answer_was_lost_counts(here, monkeypatch):
@@ -312,12 +314,12 @@ def test_a_first_try_whose_answer_was_lost_counts(here, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(ours, name, twice)
             kept = keep(bytes_of(size))
-        assert b"".join(storage.outgoing(kept)) == bytes_of(size)
+        assert b"".join(outgoing.pieces_of(kept)) == bytes_of(size)
 
 
 def test_a_key_of_somebody_else_is_left_alone(here):
     assert storage.put_once("docs/taken", b"theirs")
-    with storage.Incoming("docs/taken", most=100) as incoming:
+    with Incoming("docs/taken", most=100) as incoming:
         incoming.write(b"ours")
         with pytest.raises(storage.Taken):
             incoming.finish()
@@ -357,7 +359,7 @@ def test_a_part_may_take_longer_than_a_connection(weed, using):
         kept = keep(bytes_of(PART + 5))
         assert time.monotonic() - began > 3
     with using(weed):
-        assert b"".join(storage.outgoing(kept)) == bytes_of(PART + 5)
+        assert b"".join(outgoing.pieces_of(kept)) == bytes_of(PART + 5)
 
 
 def test_a_store_that_hangs_costs_what_one_can_do_without_little(weed, using):
@@ -402,7 +404,7 @@ def test_the_double_refuses_what_r2_refuses(weed, r2):
         return refused.value.response["Error"]["Code"]
 
     assert code(usual.put_object, Body=b"x", **at) == "NotImplemented"  # a checksum as a trailer
-    given = {"ChecksumSHA256": storage._checksum(b"x"), "Body": b"x"}
+    given = {"ChecksumSHA256": storage.checksum(b"x"), "Body": b"x"}
     assert usual.put_object(**given, **at)["ETag"]
     assert code(usual.put_object, ACL="public-read", **given, **at) == "NotImplemented"
     assert code(usual.put_object, Tagging="a=b", **given, **at) == "NotImplemented"

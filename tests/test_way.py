@@ -1,5 +1,6 @@
 """A file gives way while a page is made in the same process, and never for long."""
 
+import multiprocessing
 import threading
 import time
 
@@ -45,6 +46,54 @@ def test_of_a_page_that_does_not_end_it_takes_no_notice(patient, monkeypatch):
     began = time.monotonic()
     way.give()
     assert time.monotonic() - began < 30
+
+
+@pytest.fixture
+def other():
+    """Another process of the server, that makes a page: what it is told is done before it answers."""
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+
+    def work() -> None:
+        way = Way()
+        while True:
+            way.count(theirs.recv())
+            theirs.send(None)
+
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+
+    def tell(more: int) -> None:
+        ours.send(more)
+        assert ours.poll(30)
+        ours.recv()
+
+    yield process, tell
+    process.kill()
+    process.join()
+    ways._board[:] = ways._NOBODY  # what it was killed over is no other test's
+
+
+def test_a_piece_waits_for_a_page_of_another_process(patient, other):
+    _, tell = other
+    way, gone = Way(), threading.Event()
+    tell(1)
+    piece = threading.Thread(target=lambda: (way.give(), gone.set()), daemon=True)
+    piece.start()
+    assert not gone.wait(0.1)
+    tell(-1)
+    assert gone.wait(30)
+    way.give()
+
+
+def test_for_a_process_that_was_killed_over_a_page_nobody_waits_for_long(patient, monkeypatch, other):
+    process, tell = other
+    tell(1)
+    process.kill()
+    process.join()
+    monkeypatch.setattr(time, "monotonic", lambda real=time.monotonic: real() + 61)
+    began = time.monotonic()
+    Way().give()
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import current_app, stream_template
 
-from clinic import audit, clock, database, kept, settings, storage
+from clinic import audit, clock, database, kept, outgoing, settings, storage
 from clinic.chart import teeth
 from clinic.chart.versions import NotAsCut, as_cut
 from clinic.chart.words import table_of
@@ -213,7 +213,7 @@ class _Record:
         folder = "deleted/" if document.status is DocumentStatus.DELETED else "former/" if is_former else ""
         name = f"documents/{folder}{name_of(document.id, document.name, SUFFIXES.get(document.media_type, ()))}"
         try:
-            with closing(storage.outgoing(stored_of(document))) as pieces:  # type: ignore[type-var]
+            with closing(outgoing.pieces_of(stored_of(document))) as pieces:  # type: ignore[type-var]
                 self.zip.add(name, pieces, size=document.size, is_packed=document.media_type in PACKED)
         except (storage.Damaged, storage.Missing) as damage:
             is_missing = isinstance(damage, storage.Missing)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import aliased
 
-from clinic import clock, kept, settings, storage
+from clinic import clock, kept, outgoing, settings, storage
 from clinic.extensions import db
 from clinic.formatting import bytes_of, number_of
 from clinic.models import Document, DocumentStatus
@@ -217,7 +217,7 @@ def verify(keep: Keep, *, share: float = 1.0, tell: Callable[[int, int], None] =
         stored = stored_of(document)
         keep()  # nothing is held of the database while the store is read
         try:
-            for piece in storage.outgoing(stored):
+            for piece in outgoing.pieces_of(stored):
                 result.size += len(piece)
         except (Damaged, Missing) as damage:
             found_now = quarantine_document(number, why=MISSING if isinstance(damage, Missing) else WRONG)

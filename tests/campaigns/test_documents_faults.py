@@ -25,9 +25,10 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select, update
 
-from clinic import clock, create_app, settings, storage
+from clinic import clock, create_app, outgoing, settings, storage
 from clinic.config import Config
 from clinic.extensions import db
+from clinic.incoming import Incoming
 from clinic.models import Document, DocumentStatus, Setting
 from clinic.models.document import HELD
 from clinic.operations import reconciling
@@ -247,7 +248,7 @@ def disagreements(rig: Rig, sent: dict[str, str], *, after: int = 0) -> list[str
                 continue
             hashed = hashlib.sha256()
             try:
-                for piece in storage.outgoing(stored_of(row)):
+                for piece in outgoing.pieces_of(stored_of(row)):
                     hashed.update(piece)
             except storage.StorageError as error:
                 faults.append(f"{row.id} is available and: {error}")
@@ -440,7 +441,7 @@ def test_what_is_damaged_is_never_sent_and_is_named(rig):
             wrong = how[place % len(how)](dice, bodies[number], bodies[bad[place - 1]])
             assert wrong != bodies[number]
             storage.delete(keys[number])
-            with storage.Incoming(keys[number], most=10**9) as incoming:
+            with Incoming(keys[number], most=10**9) as incoming:
                 incoming.write(wrong)
                 incoming.finish()
     outcomes: Counter[str] = Counter()

@@ -6,6 +6,7 @@ import pytest
 
 from clinic import clock, storage
 from clinic.extensions import db
+from clinic.incoming import Incoming
 from clinic.models import Document, DocumentStatus, JobRun, Notice
 from clinic.operations import reconciling
 from clinic.operations.documents import begin_document, delete_document, fail_document, quarantine_document
@@ -34,7 +35,7 @@ def pending(world, once="a" * 64):
 
 def left_open(key):
     """An upload of two parts that was cut off."""
-    incoming = storage.Incoming(key, most=10**9)
+    incoming = Incoming(key, most=10**9)
     incoming.write(b"x" * (storage.PART + 1))
     incoming._wait()
     incoming._wire.shutdown()

@@ -1,6 +1,6 @@
 """A file on its way in: from the browser through this process into the object store, as it comes, inspected and scanned on the way.
 
-Nothing is written to a disk and nothing is decoded; what is held is what clinic/storage.py holds. Nothing here asks the database.
+Nothing is written to a disk and nothing is decoded; what is held is what clinic/incoming.py holds. Nothing here asks the database.
 """
 
 import logging
@@ -26,6 +26,7 @@ from clinic.documents.scan import Outcome, Scan, Verdict
 from clinic.documents.walk import Refused
 from clinic.errors import DomainError, Unavailable
 from clinic.formatting import bytes_of
+from clinic.incoming import Incoming, TooManyBytes
 from clinic.operations.documents import MIB, Content
 from clinic.way import Way, of_file
 
@@ -122,7 +123,7 @@ class _LargeForms(FormDataParser):
 
 
 class Sink:
-    """What Werkzeug's parser writes a file's bytes to. Raises Refused, TooLarge, StorageError, TooLong."""
+    """What Werkzeug's parser writes a file's bytes to. Raises Refused, TooManyBytes, StorageError, TooLong."""
 
     def __init__(self, key: str, most: int, taken: frozenset[str], until: ExitStack) -> None:
         self.key, self.most, self.taken, self._end = key, most, taken, until
@@ -137,7 +138,7 @@ class Sink:
             raise Refused("Send one file at a time.")
         self.name = cleaned_name(name)
         self.inspection = Inspection(self.name, taken=self.taken)
-        self.incoming = self._end.enter_context(storage.Incoming(self.key, most=self.most))
+        self.incoming = self._end.enter_context(Incoming(self.key, most=self.most))
         if clamd := current_app.config["CHAIRSIDE"].clamd:
             self.scan = self._end.enter_context(Scan(clamd, most=current_app.config["CHAIRSIDE"].clamd_most * MIB))
         return cast("IO[bytes]", self)
@@ -193,7 +194,7 @@ def receive(key: str, most: int, taken: frozenset[str]) -> Arrived:
             return Arrived(name, _content(stored, found, sink.scan))
     except Refused as refused:
         raise DomainError(refused.sentence) from None
-    except storage.TooLarge:
+    except TooManyBytes:
         raise too_large from None
     except (TooLong, TimeoutError):
         raise DomainError("The file came in too slowly and was given up. Try again over a better connection.") from None

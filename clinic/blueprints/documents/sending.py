@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, has_request_context, request
 from flask_login import current_user
 from werkzeug.http import parse_range_header, quote_etag
 
-from clinic import database, storage
+from clinic import database, outgoing, storage
 from clinic.blueprints.documents.pace import Pace, TooLong, Turns, wire_of_request
 from clinic.errors import Unavailable
 from clinic.extensions import db
@@ -23,7 +23,10 @@ from clinic.way import Way, of_file
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-QUICK, SLOW = storage.READ, 2**17  # bytes sent at once: over a line that takes them at once, and over one that does not
+QUICK, SLOW = (
+    outgoing.READ,
+    2**17,
+)  # bytes sent at once: over a line that takes them at once, and over one that does not
 PATIENCE = 150  # seconds for `SLOW` bytes: who takes less than 900 in a second is given up, for they hold a thread and two parts of memory
 AT_ONCE = 20  # files going out to one person from one process
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
@@ -102,7 +105,7 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
     db.session.commit()  # no connection to the database is held while the store is waited for
     try:
         storage.check()
-        coming = storage.outgoing(stored, start, stop)
+        coming = outgoing.pieces_of(stored, start, stop)
         first = next(coming, b"")
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))

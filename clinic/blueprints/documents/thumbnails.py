@@ -3,7 +3,7 @@ kept."""
 
 from collections.abc import Callable, Iterable
 
-from clinic import database, kept, storage
+from clinic import database, kept, outgoing, storage
 from clinic.documents.pictures import DRAWN, LARGEST, Facts, NoPicture, facts_of, picture_of
 from clinic.extensions import db
 from clinic.models import Document
@@ -64,7 +64,7 @@ def _made(
         if found is not None:
             return found
         storage.check()
-        made = make(storage.outgoing(stored))
+        made = make(outgoing.pieces_of(stored))
     except NoPicture as none:
         if not none.again:
             kept.keep(key, b"")
