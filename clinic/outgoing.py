@@ -1,6 +1,6 @@
 """What may be large, on its way out of the object store: part by part, each compared before any of it is handed out.
 
-Two parts at most are in memory: one is handed out while the next comes and is compared.
+Three parts at most are in memory: one is handed out while the next waits, compared, and the one behind it comes.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from clinic import storage
 from clinic.storage import PART, Damaged, StorageError, Stored, asking
 
-AHEAD = 1  # parts that are asked for while one is handed out
+AHEAD = 2  # parts that are asked for while one is handed out
 READ = 2**19  # bytes of a part that are read at once and handed out as they are, not copied from a whole
 
 
@@ -35,7 +35,8 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
     numbers = range(start // PART, -(-stop // PART)) if start < stop else range(0)
     if not stored.size:
         _check_empty(ours, bucket, stored)
-    wire, source = ThreadPoolExecutor(1), _Source(ours, bucket, stored, numbers.stop)
+    wire, hashing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)  # what is hashed is not waited for by what is read
+    source = _Source(ours, bucket, stored, numbers.stop, hashing)
     coming = deque(wire.submit(source.part, number) for number in numbers[:AHEAD])
     try:
         for number in numbers:
@@ -53,6 +54,7 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
         with suppress(RuntimeError):  # the process ends: so does the connection
             wire.submit(source.close)
         wire.shutdown(wait=False)
+        hashing.shutdown(wait=False)
 
 
 def _check_empty(ours: Any, bucket: str, stored: Stored) -> None:
@@ -67,8 +69,8 @@ class _Source:
     Whoever takes long over a part may find that the store has hung up meanwhile: the rest is asked for anew.
     """
 
-    def __init__(self, ours: Any, bucket: str, stored: Stored, end: int) -> None:
-        self._client, self._bucket, self._stored = ours, bucket, stored
+    def __init__(self, ours: Any, bucket: str, stored: Stored, end: int, hashing: ThreadPoolExecutor) -> None:
+        self._client, self._bucket, self._stored, self._hashing = ours, bucket, stored, hashing
         self._stop = min(end * PART, stored.size)
         self._body: Any = None
 
@@ -106,14 +108,15 @@ class _Source:
 
     def _read(self, number: int) -> deque[bytes]:
         left = min((number + 1) * PART, self._stop) - number * PART
-        pieces, hashed = deque[bytes](), hashlib.sha256()
+        pieces, hashed, last = deque[bytes](), hashlib.sha256(), None
         with asking(self._stored.key):
             while left and (piece := self._body.read(min(left, READ))):
                 pieces.append(piece)
-                hashed.update(piece)
+                last = self._hashing.submit(hashed.update, piece)
                 left -= len(piece)
-        if left:
+        if left or last is None:
             raise StorageError("The object store does not answer.")
+        last.result()
         if hashed.hexdigest() != self._stored.parts[number]:
             raise Damaged(f"{self._stored.key} is not what was put there.")
         return pieces

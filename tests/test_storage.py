@@ -5,6 +5,7 @@ import random
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -245,10 +246,11 @@ def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monk
     kept = keep(bytes_of(3 * PART))
     real, asked = outgoing._Source._asked_for, []
     monkeypatch.setattr(outgoing._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
-    source = outgoing._Source(storage.client(), storage.bucket(), kept, 3)
-    body = b"".join(source.part(0))
-    source._body._raw_stream.close()
-    body += b"".join([*source.part(1), *source.part(2)])
+    with ThreadPoolExecutor(1) as hashing:
+        source = outgoing._Source(storage.client(), storage.bucket(), kept, 3, hashing)
+        body = b"".join(source.part(0))
+        source._body._raw_stream.close()
+        body += b"".join([*source.part(1), *source.part(2)])
     assert hashlib.sha256(body).hexdigest() == kept.digest
     assert asked == [0, PART]
     source.close()
