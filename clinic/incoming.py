@@ -71,10 +71,8 @@ class Incoming:
 
     def __init__(self, key: str, *, most: int) -> None:
         self.key, self.most, self.size, self.is_finished = key, most, 0, False
-        self._client, self._bucket = (
-            storage.client(),
-            storage.bucket(),
-        )  # a part is sent by a thread without an application
+        # A part is sent by a thread without an application.
+        self._client, self._bucket = storage.client(), storage.bucket()
         self._line: _Line = current_app.extensions.setdefault("chairside_store_line", _Line())
         self._way: Way = current_app.extensions.setdefault("way", Way())
         self._filling = bytearray()

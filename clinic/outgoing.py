@@ -26,9 +26,8 @@ def pieces_of(stored: Stored, start: int = 0, stop: int | None = None) -> Iterat
     It is read outside of the application too, as answers are. Raises Damaged, of a part that is not what was put there or of an object
     that became longer; Missing; StorageError.
     """
-    return _pieces(
-        storage.client(), storage.bucket(), stored, start, stored.size if stop is None else min(stop, stored.size)
-    )
+    end = stored.size if stop is None else min(stop, stored.size)
+    return _pieces(storage.client(), storage.bucket(), stored, start, end)
 
 
 def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> Iterator[bytes]:

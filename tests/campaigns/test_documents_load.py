@@ -99,6 +99,7 @@ def send(rig: Rig, volume: Volume, stop: threading.Event | None = None) -> str:
                 if stop and stop.is_set():
                     return ""
                 wire.sendall(piece)
+                rig.moved += len(piece)
         answer = HTTPResponse(wire, method="POST")
         answer.begin()
         text = answer.read()
@@ -318,7 +319,7 @@ def test_eight_files_at_once_and_others_pages(rig):
     volume = Volume(random.Random(seed), LARGE)
     rig.new_page()
     quiet, busy, failed = [], [], []
-    sent = Counter[str]()
+    sent, moved = Counter[str](), 0
     pages_for(rig, 2)
     for _ in range(ROUNDS):
         quiet.append(pages_for(rig, WINDOW))
@@ -337,14 +338,19 @@ def test_eight_files_at_once_and_others_pages(rig):
         for thread in threads:
             thread.start()
         time.sleep(1)
+        before = rig.moved
         busy.append(pages_for(rig, WINDOW))
+        moved += rig.moved - before
         stop.set()
         for thread in threads:
             thread.join()
         time.sleep(1)
     assert not failed, failed[:3]
     words = told(quiet, busy, goal=2.0)
-    print(f"\nseed {seed}: 8 files of {LARGE // MIB} MiB at once ({dict(sent)}): pages' {words}")
+    print(
+        f"\nseed {seed}: 8 files of {LARGE // MIB} MiB at once ({dict(sent)}), together "
+        f"{moved / MIB / ROUNDS / WINDOW:.0f} MiB/s: pages' {words}"
+    )
 
 
 # --- a store that hangs -----------------------------------------------------------------------------------------------
