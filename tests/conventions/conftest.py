@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from clinic import storage
+from clinic import outgoing, storage
 from clinic.printing import client as printer
 from tests.conventions.crawl import Crawl
 from tests.noon import noon_in
@@ -29,5 +29,5 @@ def a_store_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents are asked for too; what the store does is held by its own tests."""
     monkeypatch.setattr(storage, "check", lambda: None)
     monkeypatch.setattr(
-        storage, "outgoing", lambda stored, start=0, stop=None: iter([b"x" * ((stop or stored.size) - start)])
+        outgoing, "pieces_of", lambda stored, start=0, stop=None: iter([b"x" * ((stop or stored.size) - start)])
     )
