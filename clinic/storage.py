@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.client import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 from botocore.handlers import add_expect_header
 from flask import current_app
 from urllib3.exceptions import HTTPError
@@ -91,7 +91,13 @@ def _new_client(*, connect_timeout: int, read_timeout: int, tries: int) -> Any:
     # R2 never says 100 Continue, for which the client waits a second before each part.
     made.meta.events.unregister("before-call.s3", add_expect_header)
     made.meta.events.register("before-send.s3.UploadPart", _note_digest)
+    made.meta.events.register("needs-retry.s3", _hung_up)
     return made
+
+
+def _hung_up(caught_exception: Exception | None = None, attempts: int = 1, **_: Any) -> int | None:
+    """Ask once more, at once, over a new connection: the store may have closed one that was kept just when it was used again."""
+    return 0 if attempts == 1 and isinstance(caught_exception, ConnectionClosedError) else None
 
 
 def _note_digest(request: Any, **_: Any) -> None:

@@ -388,6 +388,29 @@ def test_a_store_that_hangs_costs_what_one_can_do_without_little(weed, using):
     assert sum(each > 1 for each in took) <= 8
 
 
+def test_a_kept_connection_that_the_store_closed_is_no_store_that_is_away(weed, using):
+    """Each connection answers once and is closed when it is used again, as by a store that thinks it idle."""
+    asked = []
+
+    def serve(ear: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                wire = ear.accept()[0]
+                with wire:
+                    for answer in (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""):
+                        asked.append(wire.recv(65_536))
+                        wire.sendall(answer)
+
+    with using(weed) as context, socket.create_server(("127.0.0.1", 0)) as ear:
+        threading.Thread(target=serve, args=(ear,), daemon=True).start()
+        config = replace(context.app.config["CHAIRSIDE"], s3_endpoint=f"http://127.0.0.1:{ear.getsockname()[1]}")
+        context.app.config["CHAIRSIDE"] = config
+        for _ in range(4):
+            storage.check()
+        ear.shutdown(socket.SHUT_RDWR)
+    assert len(asked) == 7
+
+
 # --- the double of R2 -------------------------------------------------------------------------------------------------
 
 

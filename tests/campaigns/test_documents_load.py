@@ -10,6 +10,7 @@ import itertools
 import os
 import random
 import re
+import select
 import socket
 import statistics
 import tempfile
@@ -471,6 +472,8 @@ def slow_people(rig: Rig, page: str) -> Iterator[dict[str, int]]:
         wire.sendall(
             f"GET {page}/download HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {rig.visitor.cookie}\r\n\r\n".encode()
         )
+        answered = wire.recv(PER_SECOND)
+        assert b" 200 " in answered.split(b"\r\n")[0] + b" ", answered
         readers.append(wire)
     start = pdf(random.Random(1), 20_000)
 
@@ -481,10 +484,14 @@ def slow_people(rig: Rig, page: str) -> Iterator[dict[str, int]]:
             at += PER_SECOND
             for wire in list(senders):
                 try:
+                    if select.select([wire], [], [], 0)[0]:  # an answer before all was sent: why it is cut off
+                        raise ConnectionError(re.sub(r"\s+", " ", wire.recv(9999).decode(errors="replace"))[-600:])
                     wire.sendall(piece)
                     found["sent"] += len(piece)
-                except OSError:
+                except OSError as error:
+                    print(f"a sender was cut: {error}; the server said: {rig.server.log.read_text()[-500:]}")
                     senders.remove(wire)
+                    wire.close()
                     found["senders cut"] += 1
             for wire in list(readers):
                 with suppress(OSError):
@@ -492,7 +499,9 @@ def slow_people(rig: Rig, page: str) -> Iterator[dict[str, int]]:
                     found["read"] += came
                     if came:
                         continue
+                print("a reader was cut")
                 readers.remove(wire)
+                wire.close()
                 found["readers cut"] += 1
 
     thread = threading.Thread(target=crawl)
