@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from gunicorn.http.unreader import SocketUnreader
 
-from clinic import live_stream
+# `way` must be imported here, before the workers part: by its memory they tell each other of pages.
+from clinic import live_stream, way  # noqa: F401
 
 # Bytes received at once, as many as a file is read by: what it receives beyond that it copies again for each reading.
 SocketUnreader.max_body_chunk = 2**18

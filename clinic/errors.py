@@ -150,7 +150,7 @@ def _database_away(error: Exception) -> Any:
     database.let_go()
     cause = getattr(error, "orig", error)
     code = next(iter(getattr(cause, "args", ())), None)
-    # Of the statement the words before its values: what was done, to which table.
+    # Of the statement, which holds no values, the first words: the act, and of one that writes its table.
     doing = " ".join((getattr(error, "statement", None) or "").split()[:3])
     log.error("database: %s %s %s", type(cause).__name__, code if isinstance(code, int) else "", doing)
     return page(503, ONLY_READS if code in READ_ONLY else NOT_TOLD if code in NO_RIGHT else None)

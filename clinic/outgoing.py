@@ -21,7 +21,7 @@ READ = 2**19  # bytes of a part that are read at once and handed out as they are
 
 def pieces_of(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     """The bytes from `start` to before `stop`, in pieces of `READ` at most: each part verified before any of it is handed out, the next
-    on its way meanwhile.
+    two on their way meanwhile.
 
     It is read outside of the application too, as answers are. Raises Damaged, of a part that is not what was put there or of an object
     that became longer; Missing; StorageError.
@@ -53,7 +53,7 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> It
         with suppress(RuntimeError):  # the process ends: so does the connection
             wire.submit(source.close)
         wire.shutdown(wait=False)
-        hashing.shutdown(wait=False)
+        hashing.shutdown(wait=False)  # a part that is being read ends at its next piece: there is nobody to hash it
 
 
 def _check_empty(ours: Any, bucket: str, stored: Stored) -> None:
@@ -72,9 +72,22 @@ class _Source:
         self._client, self._bucket, self._stored, self._hashing = ours, bucket, stored, hashing
         self._stop = min(end * PART, stored.size)
         self._body: Any = None
+        self._has_failed = False
 
     def part(self, number: int) -> deque[bytes]:
-        """The part in pieces of `READ`: of the right place and length, and compared. Raises Damaged, Missing, StorageError."""
+        """The part in pieces of `READ`: of the right place and length, and compared; after one that failed there is none.
+
+        Raises Damaged, Missing, StorageError.
+        """
+        if self._has_failed:
+            raise StorageError("A part before this one could not be read.")
+        try:
+            return self._part(number)
+        except StorageError:
+            self._has_failed = True
+            raise
+
+    def _part(self, number: int) -> deque[bytes]:
         if self._body is not None:
             try:
                 return self._read(number)

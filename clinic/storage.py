@@ -91,12 +91,13 @@ def _new_client(*, connect_timeout: int, read_timeout: int, tries: int) -> Any:
     # R2 never says 100 Continue, for which the client waits a second before each part.
     made.meta.events.unregister("before-call.s3", add_expect_header)
     made.meta.events.register("before-send.s3.UploadPart", _note_digest)
-    made.meta.events.register("needs-retry.s3", _hung_up)
+    if tries == 1:  # else it is asked again in any case
+        made.meta.events.register("needs-retry.s3", _hung_up)
     return made
 
 
 def _hung_up(caught_exception: Exception | None = None, attempts: int = 1, **_: Any) -> int | None:
-    """Ask once more, at once, over a new connection: the store may have closed one that was kept just when it was used again."""
+    """Ask once more, at once: the store may have closed a connection that was kept just when it was used again."""
     return 0 if attempts == 1 and isinstance(caught_exception, ConnectionClosedError) else None
 
 

@@ -256,6 +256,21 @@ def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monk
     source.close()
 
 
+def test_after_a_part_that_could_not_be_read_nothing_more_is_asked_for(here, monkeypatch):
+    kept, asked = keep(bytes_of(3 * PART)), []
+
+    def away(self, first):
+        asked.append(first)
+        time.sleep(0.2)  # the next part waits for its turn by now
+        raise storage.StorageError("The object store does not answer.")
+
+    monkeypatch.setattr(outgoing._Source, "_asked_for", away)
+    with pytest.raises(storage.StorageError, match="does not answer"):
+        list(outgoing.pieces_of(kept))
+    time.sleep(0.5)
+    assert asked == [0]
+
+
 def test_a_wrong_part_is_said_at_once_and_not_asked_for_again(here, store, monkeypatch):
     body = bytes_of(2 * PART)
     kept = keep(body)

@@ -1,6 +1,8 @@
-"""A file gives way while a page is made in the same process, and never for long."""
+"""A file gives way while a page is made, in this process or another of the server, and never for long."""
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 import time
 
@@ -83,6 +85,11 @@ def test_a_piece_waits_for_a_page_of_another_process(patient, other):
     tell(-1)
     assert gone.wait(30)
     way.give()
+
+
+def test_the_processes_of_the_server_share_its_memory():
+    told = "import runpy, sys; runpy.run_path('gunicorn.conf.py'); assert 'clinic.way' in sys.modules"
+    subprocess.run([sys.executable, "-c", told], check=True, timeout=60)
 
 
 def test_for_a_process_that_was_killed_over_a_page_nobody_waits_for_long(patient, monkeypatch, other):

@@ -1,4 +1,4 @@
-"""Filing documents: what is known of each, while its bytes come in, and after. The bytes themselves go through clinic/storage.py.
+"""Filing documents: what is known of each, while its bytes come in, and after. The bytes themselves go by clinic/incoming.py.
 
 A row comes first and is committed, then the bytes, then the row says that they are there: so an object always has a row that names
 it, and a row that calls its document available never lacks its bytes (docs/decisions/0046-documents.md).

@@ -140,9 +140,11 @@ def _delete_all() -> None:
     rest = [table.name for table in db.metadata.sorted_tables if table.name not in ends]
     with db.engine.begin() as connection:
         connection.execute(text("SET FOREIGN_KEY_CHECKS=0"))
-        for name in (*ends, *rest):
-            connection.execute(text(f"DELETE FROM `{name}`"))
-        connection.execute(text("SET FOREIGN_KEY_CHECKS=1"))
+        try:
+            for name in (*ends, *rest):
+                connection.execute(text(f"DELETE FROM `{name}`"))
+        finally:
+            connection.execute(text("SET FOREIGN_KEY_CHECKS=1"))
 
 
 @pytest.fixture(scope="session")

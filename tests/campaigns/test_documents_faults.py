@@ -92,7 +92,7 @@ class Rig:
         self.patient = world.patients["fernando"]
         self.path = f"/patients/{self.patient}/documents"
         self.asked = 0
-        self.moved = 0  # bytes sent or received, for whoever counts them
+        self.moved = 0  # bytes sent of large files
         self.new_page()
 
     def new_page(self) -> None:

@@ -1,4 +1,4 @@
-"""Who sends or takes a file holds a thread and two parts of memory: how slowly they may, for how long, and how many at once."""
+"""Who sends or takes a file holds threads and parts in memory: how slowly they may, for how long, and how many at once."""
 
 import socket
 import threading

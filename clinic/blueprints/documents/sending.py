@@ -23,11 +23,9 @@ from clinic.way import Way, of_file
 
 log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-QUICK, SLOW = (
-    outgoing.READ,
-    2**17,
-)  # bytes sent at once: over a line that takes them at once, and over one that does not
-PATIENCE = 150  # seconds for `SLOW` bytes: who takes less than 900 in a second is given up, for they hold a thread and two parts of memory
+QUICK = outgoing.READ  # bytes sent at once over a line that takes them at once
+SLOW = 2**17  # and over one that does not
+PATIENCE = 150  # seconds for `SLOW` bytes: who takes less than 900 in a second is given up, for they hold threads and three parts of memory
 AT_ONCE = 20  # files going out to one person from one process
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
 MANY = "Many files are on their way to you already. Wait until one of them is there, then try again."
