@@ -1,6 +1,6 @@
 """What may be large, on its way out of the object store: part by part, each compared before any of it is handed out.
 
-Three parts at most are in memory: one is handed out while the next waits, compared, and the one behind it comes.
+Two parts are in memory: one is handed out while the next comes and is compared. Who is in a hurry may ask for more of them ahead.
 """
 
 import hashlib
@@ -15,33 +15,32 @@ from botocore.exceptions import ClientError
 from clinic import storage
 from clinic.storage import PART, Damaged, StorageError, Stored, asking
 
-AHEAD = 2  # parts that are asked for while one is handed out
 READ = 2**19  # bytes of a part that are read at once and handed out as they are, not copied from a whole
 
 
-def pieces_of(stored: Stored, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+def pieces_of(stored: Stored, start: int = 0, stop: int | None = None, *, ahead: int = 1) -> Iterator[bytes]:
     """The bytes from `start` to before `stop`, in pieces of `READ` at most: each part verified before any of it is handed out, the next
-    two on their way meanwhile.
+    `ahead` on their way meanwhile.
 
     It is read outside of the application too, as answers are. Raises Damaged, of a part that is not what was put there or of an object
     that became longer; Missing; StorageError.
     """
     end = stored.size if stop is None else min(stop, stored.size)
-    return _pieces(storage.client(), storage.bucket(), stored, start, end)
+    return _pieces(storage.client(), storage.bucket(), stored, start, end, ahead)
 
 
-def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int) -> Iterator[bytes]:
+def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int, ahead: int) -> Iterator[bytes]:
     numbers = range(start // PART, -(-stop // PART)) if start < stop else range(0)
     if not stored.size:
         _check_empty(ours, bucket, stored)
     wire, hashing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)  # what is hashed is not waited for by what is read
     source = _Source(ours, bucket, stored, numbers.stop, hashing)
-    coming = deque(wire.submit(source.part, number) for number in numbers[:AHEAD])
+    coming = deque(wire.submit(source.part, number) for number in numbers[:ahead])
     try:
         for number in numbers:
             pieces, begins = coming.popleft().result(), number * PART
-            if number + AHEAD in numbers:
-                coming.append(wire.submit(source.part, number + AHEAD))
+            if number + ahead in numbers:
+                coming.append(wire.submit(source.part, number + ahead))
             while pieces:
                 piece = pieces.popleft()
                 if wanted := piece[max(start - begins, 0) : max(stop - begins, 0)]:

@@ -116,7 +116,7 @@ def test_memory_is_flat_whatever_the_size(clinic, tmp_path, media_type):
             assert max(info.file_size for info in made.infolist()) >= size
         assert zipped.check(path).is_good
         print(f"{size // MB} MB of {media_type}: {took:.1f} s with the start of the program, peak {peaks[-1]:.0f} MiB")
-    assert peaks[1] - peaks[0] < 32, "three parts of 8 MiB more, and what lies between"
+    assert peaks[1] - peaks[0] < 32, "two parts of 8 MiB more, and what lies between"
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])

@@ -231,11 +231,12 @@ def test_a_file_that_is_alone_has_two_parts_on_the_wire_and_several_take_turns(h
     assert max(most) >= at_once
 
 
-def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch):
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch, ahead):
     kept = keep(bytes_of(3 * PART))
     real = outgoing._Source.part
     monkeypatch.setattr(outgoing._Source, "part", lambda *asked: (time.sleep(1.0 if asked[-1] else 0), real(*asked))[1])
-    pieces = outgoing.pieces_of(kept)
+    pieces = outgoing.pieces_of(kept, ahead=ahead)
     next(pieces)
     began = time.monotonic()
     pieces.close()
@@ -266,7 +267,7 @@ def test_after_a_part_that_could_not_be_read_nothing_more_is_asked_for(here, mon
 
     monkeypatch.setattr(outgoing._Source, "_asked_for", away)
     with pytest.raises(storage.StorageError, match="does not answer"):
-        list(outgoing.pieces_of(kept))
+        list(outgoing.pieces_of(kept, ahead=2))
     time.sleep(0.5)
     assert asked == [0]
 

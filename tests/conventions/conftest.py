@@ -29,5 +29,5 @@ def a_store_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents are asked for too; what the store does is held by its own tests."""
     monkeypatch.setattr(storage, "check", lambda: None)
     monkeypatch.setattr(
-        outgoing, "pieces_of", lambda stored, start=0, stop=None: iter([b"x" * ((stop or stored.size) - start)])
+        outgoing, "pieces_of", lambda stored, start=0, stop=None, **_: iter([b"x" * ((stop or stored.size) - start)])
     )

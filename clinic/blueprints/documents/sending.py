@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 QUICK = outgoing.READ  # bytes sent at once over a line that takes them at once
 SLOW = 2**17  # and over one that does not
+AHEAD = 2  # parts: with one, who takes the last must wait for the next
 PATIENCE = 150  # seconds for `SLOW` bytes: who takes less than 900 in a second is given up, for they hold threads and three parts of memory
 AT_ONCE = 20  # files going out to one person from one process
 AWAY = "Documents cannot be opened at the moment. Nothing is lost; try again in some minutes."
@@ -103,7 +104,7 @@ def _verified(document: Document, start: int, stop: int) -> Iterator[bytes]:
     db.session.commit()  # no connection to the database is held while the store is waited for
     try:
         storage.check()
-        coming = outgoing.pieces_of(stored, start, stop)
+        coming = outgoing.pieces_of(stored, start, stop, ahead=AHEAD)
         first = next(coming, b"")
     except (storage.Damaged, storage.Missing) as wrong:
         _quarantine(app, number, str(wrong))
