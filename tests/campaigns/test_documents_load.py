@@ -207,15 +207,16 @@ def test_a_gibibyte_takes_as_long_as_with_the_bare_client(rig):
             else:
                 up = seconds_of(lambda bare=ways[way]: bare.send(volume))
                 down = seconds_of(lambda bare=ways[way]: bare.fetch(volume))
-            took.setdefault((way, "up"), []).append(up)
-            took.setdefault((way, "down"), []).append(down)
+            for to, seconds in (("up", up), ("down", down), ("up and down", up + down)):
+                took.setdefault((way, to), []).append(seconds)
     ratios = {}
-    for to in ("up", "down"):
+    directions = ("up", "down", "up and down")
+    for to in directions:
         for way in ways:
             pairs = zip(took["ours", to], took[way, to], strict=True)
             ratios[way, to] = statistics.median(ours / bare for ours, bare in pairs)
     print(f"\nseed {seed}, {LARGE // MIB} MiB, {ROUNDS} rounds in turn, load {os.getloadavg()[0]:.1f}:")
-    for to in ("up", "down"):
+    for to in directions:
         seconds = ", ".join(f"{way} {statistics.median(took[way, to]):.1f} s" for way in ("ours", *ways))
         print(f"  {to}: {seconds}; ratios (goal 1.10) " + ", ".join(f"{ratios[way, to]:.2f} to {way}" for way in ways))
 

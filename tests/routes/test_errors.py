@@ -2,7 +2,7 @@
 
 import pytest
 from flask import abort
-from sqlalchemy import DateTime, bindparam, select
+from sqlalchemy import DateTime, bindparam, column, insert, select, table, text
 from sqlalchemy.exc import OperationalError
 
 from clinic import create_app, errors, sessions
@@ -33,6 +33,14 @@ def breaking(tmp_path_factory):
         name, born = " ".join(("Nimali", "Dulari")), bindparam("born", type_=DateTime)
         return str(db.session.execute(select(bindparam("name"), born), {"name": name, "born": "no day"}))
 
+    @app.get("/twice")
+    @public()
+    def twice() -> str:
+        db.session.execute(text("CREATE TABLE once (name VARCHAR(20) UNIQUE)"))
+        for _ in range(2):
+            db.session.execute(insert(table("once", column("name"))).values(name="a secret name"))
+        return ""
+
     app.test_client_class = LintedClient
     return app
 
@@ -53,6 +61,12 @@ def test_for_htmx_the_sentence_goes_to_the_place_of_refusals(breaking, status):
     assert answer.status_code == status
     assert answer.headers["HX-Retarget"] == "#refusal"
     assert "<html" not in answer.text
+
+
+def test_the_log_says_which_table_was_in_the_way_and_no_value(breaking, caplog):
+    assert breaking.test_client().get("/twice").status_code == 503
+    assert "IntegrityError  INSERT INTO once" in caplog.text
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize("status", [429, 503])
