@@ -4,6 +4,7 @@ Two parts at most are in memory: one that fills, is sent on, or is on the wire, 
 """
 
 import hashlib
+import mmap
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,8 +31,8 @@ class _Part:
     Handed over whole it would have to leave within three seconds: the client gives one piece as long as a connection.
     """
 
-    def __init__(self, body: bytearray, way: Way) -> None:
-        self._body, self._at, self._way = memoryview(body), 0, way
+    def __init__(self, body: memoryview, way: Way) -> None:
+        self._body, self._at, self._way = body, 0, way
         self.signed = ""
 
     def read(self, _size: int = -1) -> memoryview:
@@ -51,6 +52,11 @@ class _Part:
     def digest(self) -> str:
         """SHA-256, hex: the one that was signed when it was sent, for the store to compare; computed where none was."""
         return self.signed if len(self.signed) == 64 else hashlib.sha256(self._body).hexdigest()
+
+
+def _new_room() -> memoryview:
+    """For a part: memory is taken as it fills, not before, and given back to the system at once when it is done with."""
+    return memoryview(mmap.mmap(-1, PART, mmap.MAP_PRIVATE))
 
 
 class _Line:
@@ -75,14 +81,15 @@ class Incoming:
         self._client, self._bucket = storage.client(), storage.bucket()
         self._line: _Line = current_app.extensions.setdefault("chairside_store_line", _Line())
         self._way: Way = current_app.extensions.setdefault("way", Way())
-        self._filling = bytearray()
+        self._room, self._filled = _new_room(), 0
+        self._rooms: list[memoryview] = []  # of parts that arrived: a new one is made of pages that must each be emptied first
         self._whole = hashlib.sha256()
         self._digests: list[str] = []
         self._etags: list[str] = []
         self._upload = ""
         self._is_ours = False  # whether what is under the key may have come from here
         self._wire: ThreadPoolExecutor | None = None
-        self._sending: deque[Future[tuple[str, str]]] = deque()
+        self._sending: deque[tuple[Future[tuple[str, str]], memoryview]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -103,10 +110,11 @@ class Incoming:
             self._whole.update(data)
         rest = memoryview(data)
         while rest:
-            if len(self._filling) == PART:
+            if self._filled == PART:
                 self._send()
-            taken = PART - len(self._filling)
-            self._filling += rest[:taken]
+            taken = min(PART - self._filled, len(rest))
+            self._room[self._filled : self._filled + taken] = rest[:taken]
+            self._filled += taken
             rest = rest[taken:]
         return len(data)
 
@@ -118,7 +126,7 @@ class Incoming:
     def finish(self) -> Stored:
         """Everything was written: answers what the store now holds, after it has said so itself."""
         if not self._upload:
-            self._put(bytes(self._filling))
+            self._put(bytes(self._room[: self._filled]))
         else:
             self._send()
             while self._sending:
@@ -166,12 +174,12 @@ class Incoming:
             self._upload, self._wire = begun["UploadId"], ThreadPoolExecutor(IN_MEMORY)
             self._line.files.add(self)
         number = len(self._etags) + len(self._sending) + 1
-        self._sending.append(self._wire.submit(self._sent, number, self._filling))
-        self._filling = bytearray()
+        self._sending.append((self._wire.submit(self._sent, number, self._room[: self._filled]), self._room))
         if len(self._sending) == IN_MEMORY:
             self._wait()
+        self._room, self._filled = self._rooms.pop() if self._rooms else _new_room(), 0
 
-    def _sent(self, number: int, body: bytearray) -> tuple[str, str]:
+    def _sent(self, number: int, body: memoryview) -> tuple[str, str]:
         part = _Part(body, self._way)
         with self._line.turn if len(self._line.files) > 1 else nullcontext(), asking(self.key):
             answer = self._client.upload_part(
@@ -181,6 +189,8 @@ class Incoming:
 
     def _wait(self) -> None:
         """Until the part that was put on the wire first has arrived."""
-        etag, digest = self._sending.popleft().result()
+        sent, room = self._sending.popleft()
+        etag, digest = sent.result()
+        self._rooms.append(room)
         self._etags.append(etag)
         self._digests.append(digest)

@@ -110,13 +110,27 @@ class Walked:
 
     def feed(self, data: bytes) -> None:
         """Some more bytes. Raises Refused as soon as it is known."""
+        self.tail = (self.tail + bytes(data[-TAIL:]))[-TAIL:]
+        if self._passed_over(data):
+            return
         for start in range(0, len(data), PIECE):
             piece = bytes(data[start : start + PIECE])
             self.size += len(piece)
-            self.tail = (self.tail + piece)[-TAIL:]
             walked = max(self._at - BEFORE, 0)
             self._held, self._at = self._held[walked:] + piece, self._at - walked
             self._go()
+
+    def _passed_over(self, data: bytes) -> bool:
+        """Whether the walk asks for nothing of it, as of a volume's gibibytes of pixels: then they are counted and not copied."""
+        step, there = self._step, len(self._held) - self._at
+        if self._walk is not None:
+            if not isinstance(step, Skip) or step.size <= there + len(data):
+                return False
+            step.size -= there + len(data)
+        self.size += len(data)
+        self._held = (self._held + bytes(data[-BEFORE:]))[-BEFORE:]
+        self._at = len(self._held)
+        return True
 
     def end(self) -> None:
         """That was all. Raises Refused, also of what is cut short."""
