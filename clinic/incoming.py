@@ -82,7 +82,7 @@ class Incoming:
         self._line: _Line = current_app.extensions.setdefault("chairside_store_line", _Line())
         self._way: Way = current_app.extensions.setdefault("way", Way())
         self._room, self._filled = _new_room(), 0
-        self._rooms: list[memoryview] = []  # of parts that arrived: a new one is made of pages that must each be emptied first
+        self._rooms: list[memoryview] = []  # of parts that arrived: in a new one each page would be emptied first
         self._whole = hashlib.sha256()
         self._digests: list[str] = []
         self._etags: list[str] = []

@@ -6,7 +6,7 @@ Two parts are in memory: one is handed out while the next comes and is compared.
 import hashlib
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from clinic import storage
 from clinic.storage import PART, Damaged, StorageError, Stored, asking
 
-READ = 2**19  # bytes of a part that are read at once and handed out as they are, not copied from a whole
+READ = 2**20  # bytes of a part that are read at once and handed out as they are, not copied from a whole
 
 
 def pieces_of(stored: Stored, start: int = 0, stop: int | None = None, *, ahead: int = 1) -> Iterator[bytes]:
@@ -38,9 +38,11 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int, ahead
     coming = deque(wire.submit(source.part, number) for number in numbers[:ahead])
     try:
         for number in numbers:
-            pieces, begins = coming.popleft().result(), number * PART
+            (pieces, digest), begins = coming.popleft().result(), number * PART
             if number + ahead in numbers:
                 coming.append(wire.submit(source.part, number + ahead))
+            if digest.result() != stored.parts[number]:
+                raise Damaged(f"{stored.key} is not what was put there.")
             while pieces:
                 piece = pieces.popleft()
                 if wanted := piece[max(start - begins, 0) : max(stop - begins, 0)]:
@@ -73,8 +75,8 @@ class _Source:
         self._body: Any = None
         self._has_failed = False
 
-    def part(self, number: int) -> deque[bytes]:
-        """The part in pieces of `READ`: of the right place and length, and compared; after one that failed there is none.
+    def part(self, number: int) -> tuple[deque[bytes], Future[str]]:
+        """The part in pieces of `READ`, of the right place and length, and its digest; after one that failed there is none.
 
         Raises Damaged, Missing, StorageError.
         """
@@ -86,7 +88,7 @@ class _Source:
             self._has_failed = True
             raise
 
-    def _part(self, number: int) -> deque[bytes]:
+    def _part(self, number: int) -> tuple[deque[bytes], Future[str]]:
         if self._body is not None:
             try:
                 return self._read(number)
@@ -117,17 +119,14 @@ class _Source:
             raise Damaged(f"{self._stored.key} is not as long as what was put there.")
         return answer["Body"]
 
-    def _read(self, number: int) -> deque[bytes]:
+    def _read(self, number: int) -> tuple[deque[bytes], Future[str]]:
         left = min((number + 1) * PART, self._stop) - number * PART
-        pieces, hashed, last = deque[bytes](), hashlib.sha256(), None
+        pieces, hashed = deque[bytes](), hashlib.sha256()
         with asking(self._stored.key):
             while left and (piece := self._body.read(min(left, READ))):
                 pieces.append(piece)
-                last = self._hashing.submit(hashed.update, piece)
+                self._hashing.submit(hashed.update, piece)
                 left -= len(piece)
-        if left or last is None:
+        if left:
             raise StorageError("The object store does not answer.")
-        last.result()
-        if hashed.hexdigest() != self._stored.parts[number]:
-            raise Damaged(f"{self._stored.key} is not what was put there.")
-        return pieces
+        return pieces, self._hashing.submit(hashed.hexdigest)

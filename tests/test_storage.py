@@ -249,9 +249,9 @@ def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monk
     monkeypatch.setattr(outgoing._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
     with ThreadPoolExecutor(1) as hashing:
         source = outgoing._Source(storage.client(), storage.bucket(), kept, 3, hashing)
-        body = b"".join(source.part(0))
+        body = b"".join(source.part(0)[0])
         source._body._raw_stream.close()
-        body += b"".join([*source.part(1), *source.part(2)])
+        body += b"".join([*source.part(1)[0], *source.part(2)[0]])
     assert hashlib.sha256(body).hexdigest() == kept.digest
     assert asked == [0, PART]
     source.close()
