@@ -43,11 +43,11 @@ def post_worker_init(worker):
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)
     # The C library keeps what was freed for later, 32 MiB of each thread and more: a worker would stay as large as its largest files made
-    # it. What a file leaves goes back to the system but for 8 MiB; its pieces, of one MiB, are kept for the next.
+    # it. What a file leaves goes back to the system but for 4 MiB of each thread; its pieces, of one MiB, are had from those.
     with suppress(AttributeError):  # another C library than glibc
         libc, trim_threshold, mmap_threshold = ctypes.CDLL(None), -1, -3  # as malloc.h numbers them
         libc.mallopt(mmap_threshold, 2**21)
-        libc.mallopt(trim_threshold, 2**23)
+        libc.mallopt(trim_threshold, 2**22)
     stop_worker = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame):

@@ -19,6 +19,7 @@ from clinic.way import Way
 
 IN_MEMORY = 2  # parts of a file on its way in
 PIECE = 2**17  # bytes handed to the wire at once: each may take as long as a connection (3 s), so the line may be slow
+NO_ROOM = memoryview(bytearray())
 
 
 class TooManyBytes(Exception):
@@ -82,7 +83,6 @@ class Incoming:
         self._line: _Line = current_app.extensions.setdefault("chairside_store_line", _Line())
         self._way: Way = current_app.extensions.setdefault("way", Way())
         self._room, self._filled = _new_room(), 0
-        self._rooms: list[memoryview] = []  # of parts that arrived: in a new one each page would be emptied first
         self._whole = hashlib.sha256()
         self._digests: list[str] = []
         self._etags: list[str] = []
@@ -98,6 +98,8 @@ class Incoming:
         if self._wire is not None:  # first, so that no part arrives after the store was told to forget them
             self._wire.shutdown(cancel_futures=True)
             self._line.files.discard(self)
+        self._sending.clear()
+        self._room = NO_ROOM
         if not self.is_finished:
             self.abort()
 
@@ -132,6 +134,7 @@ class Incoming:
             while self._sending:
                 self._wait()
             self._complete()
+        self._room = NO_ROOM  # a scan and the database may take long
         if (held := storage.size_of(self.key)) != self.size:
             raise StorageError(f"Of {self.size} bytes of {self.key} the object store holds {held}.")
         self.is_finished = True
@@ -174,10 +177,10 @@ class Incoming:
             self._upload, self._wire = begun["UploadId"], ThreadPoolExecutor(IN_MEMORY)
             self._line.files.add(self)
         number = len(self._etags) + len(self._sending) + 1
-        self._sending.append((self._wire.submit(self._sent, number, self._room[: self._filled]), self._room))
-        if len(self._sending) == IN_MEMORY:
-            self._wait()
-        self._room, self._filled = self._rooms.pop() if self._rooms else _new_room(), 0
+        full, filled = self._room, self._filled
+        self._room, self._filled = NO_ROOM, 0
+        self._sending.append((self._wire.submit(self._sent, number, full[:filled]), full))
+        self._room = self._wait() if len(self._sending) == IN_MEMORY else _new_room()
 
     def _sent(self, number: int, body: memoryview) -> tuple[str, str]:
         part = _Part(body, self._way)
@@ -187,10 +190,10 @@ class Incoming:
             )
         return answer["ETag"], part.digest
 
-    def _wait(self) -> None:
-        """Until the part that was put on the wire first has arrived."""
+    def _wait(self) -> memoryview:
+        """Until the part that was put on the wire first has arrived: its room is used again, as a new one would be emptied first."""
         sent, room = self._sending.popleft()
         etag, digest = sent.result()
-        self._rooms.append(room)
         self._etags.append(etag)
         self._digests.append(digest)
+        return room

@@ -1,6 +1,6 @@
 """What may be large, on its way out of the object store: part by part, each compared before any of it is handed out.
 
-Two parts are in memory: one is handed out while the next comes and is compared. Who is in a hurry may ask for more of them ahead.
+Two parts are in memory: one is handed out while the next comes and is hashed. Who is in a hurry may ask for more of them ahead.
 """
 
 import hashlib
@@ -38,11 +38,12 @@ def _pieces(ours: Any, bucket: str, stored: Stored, start: int, stop: int, ahead
     coming = deque(wire.submit(source.part, number) for number in numbers[:ahead])
     try:
         for number in numbers:
-            (pieces, digest), begins = coming.popleft().result(), number * PART
+            pieces, digest = coming.popleft().result()
             if number + ahead in numbers:
                 coming.append(wire.submit(source.part, number + ahead))
             if digest.result() != stored.parts[number]:
                 raise Damaged(f"{stored.key} is not what was put there.")
+            begins = number * PART
             while pieces:
                 piece = pieces.popleft()
                 if wanted := piece[max(start - begins, 0) : max(stop - begins, 0)]:
@@ -76,9 +77,9 @@ class _Source:
         self._has_failed = False
 
     def part(self, number: int) -> tuple[deque[bytes], Future[str]]:
-        """The part in pieces of `READ`, of the right place and length, and its digest; after one that failed there is none.
+        """The part in pieces of `READ`, of the right place and length, and its digest, which is not compared here.
 
-        Raises Damaged, Missing, StorageError.
+        After one that could not be read there is none. Raises Damaged, Missing, StorageError.
         """
         if self._has_failed:
             raise StorageError("A part before this one could not be read.")
@@ -90,12 +91,8 @@ class _Source:
 
     def _part(self, number: int) -> tuple[deque[bytes], Future[str]]:
         if self._body is not None:
-            try:
+            with suppress(StorageError):
                 return self._read(number)
-            except Damaged:
-                raise
-            except StorageError:
-                pass
         self.close()
         with asking(self._stored.key):
             self._body = self._asked_for(number * PART)

@@ -5,6 +5,7 @@ import random
 import socket
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from flask import Flask, current_app
 
-from clinic import outgoing, storage
+from clinic import incoming, outgoing, storage
 from clinic.incoming import Incoming, TooManyBytes
 from clinic.kept import find
 from clinic.outgoing import READ
@@ -231,6 +232,27 @@ def test_a_file_that_is_alone_has_two_parts_on_the_wire_and_several_take_turns(h
     assert max(most) >= at_once
 
 
+def test_two_rooms_serve_a_file_and_none_is_kept_when_it_is_there(here, monkeypatch):
+    real, rooms = incoming._new_room, []
+
+    def made():
+        room = real()
+        rooms.append(weakref.ref(room.obj))
+        return room
+
+    monkeypatch.setattr(incoming, "_new_room", made)
+    with Incoming("docs/whole", most=2**40) as here_it_comes:
+        for at in range(6):
+            here_it_comes.write(bytes_of(PART, at))
+            assert len(rooms) <= 2
+        here_it_comes.finish()
+        assert [room() for room in rooms] == [None, None]
+    with suppress(ZeroDivisionError), Incoming("docs/given-up", most=2**40) as given_up:
+        given_up.write(bytes_of(3 * PART))
+        raise ZeroDivisionError
+    assert [room() for room in rooms] == [None] * 4
+
+
 @pytest.mark.parametrize("ahead", [1, 2])
 def test_who_goes_away_in_the_middle_waits_for_no_part(here, monkeypatch, ahead):
     kept = keep(bytes_of(3 * PART))
@@ -249,9 +271,11 @@ def test_a_store_that_hung_up_between_two_parts_is_asked_for_the_rest(here, monk
     monkeypatch.setattr(outgoing._Source, "_asked_for", lambda self, first: (asked.append(first), real(self, first))[1])
     with ThreadPoolExecutor(1) as hashing:
         source = outgoing._Source(storage.client(), storage.bucket(), kept, 3, hashing)
-        body = b"".join(source.part(0)[0])
+        parts = [source.part(0)]
         source._body._raw_stream.close()
-        body += b"".join([*source.part(1)[0], *source.part(2)[0]])
+        parts += [source.part(1), source.part(2)]
+        assert tuple(digest.result() for _, digest in parts) == kept.parts
+        body = b"".join(piece for pieces, _ in parts for piece in pieces)
     assert hashlib.sha256(body).hexdigest() == kept.digest
     assert asked == [0, PART]
     source.close()

@@ -121,7 +121,7 @@ class Walked:
             self._go()
 
     def _passed_over(self, data: bytes) -> bool:
-        """Whether the walk asks for nothing of it, as of a volume's gibibytes of pixels: then they are counted and not copied."""
+        """Count it without copying, if the walk asks for nothing of it, as of a volume's gibibytes of pixels; whether it did."""
         step, there = self._step, len(self._held) - self._at
         if self._walk is not None:
             if not isinstance(step, Skip) or step.size <= there + len(data):
