@@ -131,7 +131,7 @@ class Stream:
     def wakes_in(self) -> float:
         """Seconds until there is something to say even if nothing changes."""
         due = self._beat_at
-        if self.last != self.hub.newest and self._next_at > time.monotonic():
+        if self._is_due and self.last != self.hub.newest:  # it may be past by now: then at once
             due = min(due, self._next_at)
         if self.last is not None and self.hub.newest is not None and self.last > self.hub.newest:
             due = min(due, max(self._opened, self._beat_at - self.hub.heartbeat) + CATCH_UP)

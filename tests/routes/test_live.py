@@ -1,5 +1,6 @@
 """The live stream of a signed-in person: GET /live/stream."""
 
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -88,6 +89,24 @@ def test_where_much_changes_at_once_a_page_is_told_once_for_all_of_it(app, brows
         (rest,) = texts(answer, 1)
     assert first.count("queue:changed") == 1
     assert rest.count("queue:changed") == 1
+
+
+def test_what_falls_due_before_the_stream_sleeps_is_told_then_and_not_with_the_next_beat(
+    app, browser_of, hub, world, monkeypatch
+):
+    monkeypatch.setattr(live_stream, "SPREAD", 0.05)
+    monkeypatch.setattr(live_stream.random, "random", lambda: 1.0)
+    monkeypatch.setattr(hub, "heartbeat", 3600.0)
+    hub.look()
+    with listening(browser_of("ruwan"), f"/live/stream?last={hub.newest}") as answer:
+        texts(answer, 1)
+        change(app, hub, f"queue:{world.departments['restorative']}")
+        (stream,) = hub.streams
+        assert stream.news() is None  # not yet
+        time.sleep(0.06)
+        assert stream.wakes_in() == 0.01
+        assert "queue:changed" in stream.news()
+        assert stream.wakes_in() > 3000
 
 
 @pytest.mark.parametrize("person", ["kamal", "silva"])
